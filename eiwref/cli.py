@@ -1,0 +1,298 @@
+"""The command line: subcommands only, each a thin layer over the package. Nothing imports this.
+
+Exit codes: 0; 1 if `verify` found a broken promise; 2 for bad input, with one sentence; 130 if interrupted.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+
+from tqdm import tqdm
+
+import eiwref
+from eiwref import backend, files, show
+from eiwref.corpus import sources
+from eiwref.errors import EiwrefError, SpecError
+from eiwref.experiments.result import environment
+from eiwref.predictors.base import Predictor
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    options.command = shlex.join(["eiwref", *arguments])
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except EiwrefError as error:
+        print(f"eiwref: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, say) has had enough; keep Python from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _windows(options) -> int:
+    from eiwref.tokenizers.equal_info import EqualInfo
+
+    if (options.text is None) == (options.file is None):
+        raise EiwrefError("windows: give either a TEXT or --file FILE")
+    data = files.read_bytes(options.file) if options.file else os.fsencode(options.text)
+    tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
+    if not isinstance(tokenizer, EqualInfo):
+        raise SpecError(f"{tokenizer.spec} has no windows, name an EqualInfoAC with --tokenizer")
+    rows = show.describe(tokenizer, data)
+    if options.json:
+        _print_json({"tokenizer": tokenizer.spec, "bytes": len(data), "windows": rows})
+        return 0
+    if rows:
+        print(show.render(rows, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+    tokens = len(tokenizer.encode(data))
+    print(f"\n{tokenizer.spec}: {len(data)} bytes, {len(rows)} windows, {tokens} tokens")
+    return 0
+
+
+def _encode(options) -> int:
+    from eiwref.tokenizers import container
+
+    data = files.read_bytes(options.file)
+    tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
+    packed = container.pack(tokenizer, data)
+    files.write_bytes(options.out, packed)
+    return _report_file(options, tokenizer.spec, len(data), len(packed))
+
+
+def _decode(options) -> int:
+    from eiwref.tokenizers import container
+
+    packed = files.read_bytes(options.file)
+    text, spec = container.unpack(packed, _predictor(options), options.file)
+    files.write_bytes(options.out, text)
+    return _report_file(options, spec, len(packed), len(text))
+
+
+def _report_file(options, spec: str, read: int, written: int) -> int:
+    if options.json:
+        _print_json({"file": options.out, "tokenizer": spec, "bytes_read": read, "bytes_written": written})
+    else:
+        print(f"{options.out}: {written:,} bytes from {read:,}, {spec}")
+    return 0
+
+
+def _verify(options) -> int:
+    from eiwref import verify
+    from eiwref.predictors.store import digest
+    from eiwref.tokenizers import all_specs
+
+    predictor = _predictor(options)
+    tokenizers = [eiwref.tokenizer(spec, predictor) for spec in options.tokenizer or all_specs()]
+    texts = {name: files.read_bytes(name)[: options.limit] for name in options.files}
+    rows = []
+    with tqdm(total=len(texts) * len(tokenizers), desc="round trips", disable=None) as bar:
+        for name, data in texts.items():
+            for tokenizer in tokenizers:
+                bar.set_postfix_str(tokenizer.spec)
+                rows.append((name, verify.round_trip(tokenizer, data)))
+                bar.update()
+    broken = sum(row.broken for _, row in rows)
+    if options.json:
+        _print_json(
+            {
+                "command": options.command,
+                "limit": options.limit,
+                "predictor": digest(predictor or eiwref.default_predictor()),
+                "texts": [{"file": name, "sha256": sha256(data).hexdigest()} for name, data in texts.items()],
+                "rows": [{"file": name} | row.as_dict() for name, row in rows],
+                "environment": environment(),
+            }
+        )
+        return 1 if broken else 0
+    if options.limit is not None:
+        print(f"the first {options.limit:,} bytes of each file\n")
+    header = ["tokenizer", "bytes", "tokens", "bytes/token", "bits/byte", "MB/s", "decode MB/s", "round trip"]
+    for name in texts:
+        print(name)
+        lines = [
+            [
+                row.tokenizer,
+                f"{row.bytes:,}",
+                f"{row.tokens:,}",
+                f"{row.bytes_per_token:.3f}",
+                f"{row.bits_per_byte:.3f}",
+                f"{row.mb_per_s:.3f}",
+                f"{row.decode_mb_per_s:.3f}",
+                show.verdict(row.as_dict()),
+            ]
+            for file, row in rows
+            if file == name
+        ]
+        print(show.table(header, lines) + "\n")
+    print(f"{len(rows)} round trips, {broken} broken promises")
+    return 1 if broken else 0
+
+
+def _fit(options) -> int:
+    from eiwref.predictors.ngram import NGram
+    from eiwref.predictors.static import Unigram
+    from eiwref.predictors.store import digest, dump
+
+    xp = backend.array_module(options.backend)
+    files.make_folder(Path(options.out).parent)
+    tallies = [(name, sources.Tally()) for name in options.texts]
+    documents = chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies)
+    texts = tqdm(documents, desc="documents", unit="", disable=None)
+    if options.kind == "unigram":
+        predictor: Predictor = Unigram.fit(texts, options.precision, xp=xp)
+    else:
+        predictor = NGram.fit(
+            texts, options.order, precision=options.precision, min_count=options.min_count, xp=xp
+        )
+    packed = dump(predictor)
+    files.write_bytes(options.out, packed)
+    texts = [{"name": name} | tally.as_dict() for name, tally in tallies]
+    if options.json:
+        settings = {"kind": options.kind, "order": options.order, "min_count": options.min_count}
+        _print_json(
+            {
+                "command": options.command,
+                "file": options.out,
+                "digest": digest(predictor),
+                "file_bytes": len(packed),
+                "settings": settings | {"precision": options.precision},
+                "texts": texts,
+                "environment": environment(),
+            }
+        )
+        return 0
+    for text in texts:
+        size = f"{text['documents']:,} documents, {text['bytes']:,} bytes"
+        print(f"{text['name']}: {size}, SHA-256 {text['sha256'][:16]}")
+    print(f"{options.out}: {options.kind}, {len(packed):,} bytes, digest {digest(predictor)[:16]}")
+    return 0
+
+
+def _demo(options) -> int:
+    from eiwref import demo
+    from eiwref.experiments import compression
+
+    folder = files.make_folder(options.out)
+    predictor = _predictor(options) or eiwref.default_predictor()
+    backend.array_module(options.backend)
+    windows = demo.windows_of(demo.sentence(options.seed), predictor)
+    if not options.json:
+        print(f"A sentence of the held-out text in windows of 16 bits, {demo.SPEC}:\n")
+        print(show.render(windows, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")) + "\n")
+        sys.stdout.flush()
+    result = compression.run(options.seed, predictor, options.backend, options.command)
+    paths = demo.write(result, windows, folder)
+    if options.json:
+        _print_json({"rows": result.rows, "settings": result.settings, "files": [str(path) for path in paths]})
+    else:
+        print(compression.terminal_table(result) + "\n")
+        print("written: " + ", ".join(str(path) for path in paths))
+    return 1 if any(row["claims_lossless"] and not row["lossless"] for row in result.rows) else 0
+
+
+def _predictor(options) -> Predictor | None:
+    """The one named with --predictor; None stands for the one that travels with the package."""
+    return eiwref.load_predictor(options.predictor) if options.predictor else None
+
+
+def _print_json(data: dict) -> None:
+    print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+_count.__name__ = "positive integer"  # how argparse calls it when it refuses
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="eiwref",
+        description="Training LLMs over Neurally Compressed Text, in NumPy: text, windows, tokens, and back.",
+    )
+    parser.add_argument("--version", action="version", version=eiwref.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    default_spec = "EqualInfoAC[b=16, v=65k]"
+
+    def add(name: str, run, text: str, predictor: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("--json", action="store_true", help="print figures as JSON")
+        if predictor:
+            command.add_argument(
+                "--predictor",
+                metavar="FILE",
+                help="made by eiwref fit (default: the one that travels with eiwref)",
+            )
+        return command
+
+    def add_tokenizer(command, **more) -> None:
+        command.add_argument("--tokenizer", metavar="SPEC", help="such as 'EqualInfoAC[b=32, v=256]'", **more)
+
+    def add_backend(command) -> None:
+        command.add_argument(
+            "--backend", choices=backend.NAMES, default="numpy", help="array library that counts (default: numpy)"
+        )
+
+    command = add("windows", _windows, "show a text cut into equal-info windows")
+    command.add_argument("text", nargs="?", metavar="TEXT")
+    command.add_argument("--file", metavar="FILE", help="take the text from a file")
+    add_tokenizer(command, default=default_spec)
+
+    command = add("encode", _encode, "compress a file to an .eiw file of tokens")
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("-o", "--out", required=True, metavar="F.eiw")
+    add_tokenizer(command, default=default_spec)
+
+    command = add("decode", _decode, "get the file back from an .eiw file")
+    command.add_argument("file", metavar="F.eiw")
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+
+    command = add(
+        "verify", _verify, "round-trip files through every tokenizer; exit code 1 if a promise is broken"
+    )
+    command.add_argument("files", nargs="+", metavar="FILE")
+    add_tokenizer(command, action="append")
+    command.add_argument("--limit", type=_count, metavar="BYTES", help="only the first BYTES of each file")
+
+    command = add("fit", _fit, "count a text and write a predictor", predictor=False)
+    command.add_argument("kind", choices=("unigram", "ngram"))
+    command.add_argument(
+        "texts",
+        nargs="+",
+        metavar="TEXT",
+        help="files, folders, C4's *.json.gz, builtin:train or builtin:held-out; named twice it counts twice",
+    )
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    command.add_argument("--order", type=int, default=3, help="bytes of context of an n-gram (default: 3)")
+    command.add_argument("--precision", type=int, default=16, help="bits of its frequencies (default: 16)")
+    command.add_argument(
+        "--min-count",
+        type=_count,
+        default=1,
+        help="leave out what was seen less often after 2 bytes or more (default: 1)",
+    )
+    add_backend(command)
+
+    command = add("demo", _demo, "the idea on real text: windows of a sentence, then every tokenizer's figures")
+    command.add_argument("--out", default="eiwref-demo", metavar="FOLDER", help="default: eiwref-demo")
+    command.add_argument("--seed", type=int, default=0, help="draws the sentence (default: 0)")
+    add_backend(command)
+    return parser

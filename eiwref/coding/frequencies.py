@@ -1,0 +1,67 @@
+"""Integer cumulative frequencies: the one place where weights become what coders see.
+
+A distribution over K symbols is K + 1 integers `0 = C[0] < C[1] < ... < C[K] = T`, T = 2^P. Symbol c
+owns the slice [C[c], C[c+1]), so every symbol keeps a count of at least 1 and can always be coded.
+P is the *precision* in bits; the paper uses 14 (section 3.3), we default to 16.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+
+from eiwref.errors import PredictorError
+
+PRECISION = 16
+MAX_PRECISION = 24  # what the 32-bit range coder of `finite` can still split
+
+Cumulative = Sequence[int]
+
+
+def check_precision(precision: int, symbols: int) -> None:
+    """Raise `PredictorError` unless 2^precision can give each of `symbols` symbols a count of 1."""
+    if not 1 <= precision <= MAX_PRECISION:
+        raise PredictorError(f"precision is {precision} bits, expected 1 to {MAX_PRECISION}")
+    if symbols < 2 or symbols > 1 << precision:
+        raise PredictorError(
+            f"an alphabet of {symbols} symbols does not fit precision {precision}, "
+            f"expected 2 to {1 << precision} symbols"
+        )
+
+
+def from_weights(weights, precision: int = PRECISION) -> array:
+    """Cumulative frequencies in proportion to non-negative integer `weights` of shape (K,).
+
+    Each symbol first gets a count of 1; the other T - K counts are shared by rounding the *cumulative*
+    weight down, which keeps the total exact and the counts within 1 of their share. Integers alone
+    decide, so every machine agrees.
+
+    >>> list(from_weights([2, 1, 1], precision=4))
+    [0, 7, 11, 16]
+    """
+    weights = np.asarray(weights, dtype=np.int64)
+    symbols = len(weights)
+    check_precision(precision, symbols)
+    cumulative = np.zeros(symbols + 1, dtype=np.int64)
+    np.cumsum(weights, out=cumulative[1:])
+    total = int(cumulative[-1])
+    spare = (1 << precision) - symbols
+    if weights.min() < 0 or total <= 0 or total >= 1 << (63 - precision):
+        raise PredictorError(
+            "weights must be non-negative integers with a sum from 1 to "
+            f"{(1 << (63 - precision)) - 1}, found smallest {weights.min()} and sum {total}"
+        )
+    cumulative *= spare
+    cumulative //= total
+    cumulative += np.arange(symbols + 1)
+    # Plain Python integers come out of an array("I"), so that no fixed-width sum can overflow later.
+    return array("I", cumulative.astype(np.uint32).tobytes())
+
+
+def uniform(symbols: int, precision: int = PRECISION) -> array:
+    """Cumulative frequencies that differ by at most 1.
+
+    >>> list(uniform(3, precision=3))
+    [0, 2, 5, 8]
+    """
+    return from_weights(np.ones(symbols, dtype=np.int64), precision)

@@ -1,0 +1,96 @@
+"""Where text comes from, by name: the built-in text, files, folders, C4's own format.
+
+Paper, section 3.1: C4, here in the form it is published in, gzipped JSON lines with `text`, `timestamp` and
+`url`. A source yields one document after another and is never held in memory as a whole.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from eiwref.corpus import builtin
+from eiwref.errors import CorpusError
+from eiwref.files import read_bytes
+
+BUILTIN = "builtin:"
+JSON_LINES = ".json.gz"
+
+
+def documents(source: str | Path) -> Iterator[bytes]:
+    """The documents of one source, as UTF-8 or whatever bytes a file holds.
+
+    `source`: "builtin:train" or "builtin:held-out"; a `*.json.gz` file, a document a line; any other file, a
+    document as it is; or a folder, all files below it in the order of their paths, hidden ones left out.
+    """
+    if str(source).startswith(BUILTIN):
+        yield from builtin.documents(str(source)[len(BUILTIN) :])
+        return
+    path = Path(source)
+    if path.is_dir():
+        files = list(_files_below(path))
+        if not files:
+            raise CorpusError(f"{path}: the folder holds no files")
+        for file in files:
+            yield from documents(file)
+    elif path.name.endswith(JSON_LINES):
+        yield from _json_lines(path)
+    else:
+        yield read_bytes(path)
+
+
+class Tally:
+    """Counts documents as they stream by, and their SHA-256: of each document's length, then the document."""
+
+    def __init__(self):
+        self.documents = 0
+        self.bytes = 0
+        self._hash = hashlib.sha256()
+
+    def count(self, texts: Iterable[bytes]) -> Iterator[bytes]:
+        """The same documents, counted."""
+        for text in texts:
+            self.documents += 1
+            self.bytes += len(text)
+            self._hash.update(len(text).to_bytes(8, "big") + text)
+            yield text
+
+    def as_dict(self) -> dict:
+        """Counts and digest over all documents so far."""
+        return {"documents": self.documents, "bytes": self.bytes, "sha256": self._hash.hexdigest()}
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(parent) / name
+            if not name.startswith(".") and path.is_file():
+                yield path
+
+
+def _json_lines(path: Path) -> Iterator[bytes]:
+    read = 0
+    try:
+        with gzip.open(path, "rb") as lines:
+            for line in lines:
+                yield _text_of(line)
+                read += 1
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CorpusError(f"{path}: line {read + 1} is not a JSON object with a string called text") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise CorpusError(f"{path}: the gzip stream is damaged or cut off after line {read}") from None
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+    if read == 0:
+        raise CorpusError(f"{path}: holds no documents")
+
+
+def _text_of(line: bytes) -> bytes:
+    text = json.loads(line)["text"]
+    if not isinstance(text, str):
+        raise TypeError
+    return text.encode("utf-8")

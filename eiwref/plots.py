@@ -1,0 +1,105 @@
+"""Pictures from plain data. Nothing but this file imports matplotlib, and only when a picture is asked for.
+
+Colours are Okabe and Ito's, which the colour-blind can tell apart.
+"""
+
+import io
+
+from eiwref.experiments.result import Result
+
+BLUE, ORANGE, GREEN, RED, SKY, YELLOW = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#F0E442"
+SCHEME_COLOURS = {"stop": BLUE, "greedy": RED, "delay": ORANGE}
+WINDOW_COLOURS = (SKY, YELLOW)
+
+
+def compression(result: Result, windows: list[tuple[str, str]]) -> bytes:
+    """A PNG of the demo: one sentence in windows, ratios by window size, and what a unigram model gains.
+
+    `windows`: (text, bits) of the sentence's windows.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 8.2), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.4])
+    left, right = bottom.subplots(1, 2, width_ratios=[1, 1.15])
+    _sentence(top.subplots(), windows)
+    rows = {row["tokenizer"]: row for row in result.rows}
+    _ratios(left, rows)
+    _gains(right, rows)
+    FigureCanvasAgg(figure)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
+    return out.getvalue()
+
+
+def _sentence(axes, windows: list[tuple[str, str]], columns: int = 92) -> None:
+    """Windows as boxes in reading order, as in the paper's Figure 2."""
+    axes.set_title("One sentence in windows of 16 bits: some text each, the same bits each", fontsize=11)
+    x = y = 0
+    for index, (text, bits) in enumerate(windows):
+        # The bits are set in half-size letters: 16 of them are as wide as 8 letters of text.
+        width = max(len(text), 8) + 1
+        if x + width > columns:
+            x, y = 0, y - 3
+        box = axes.barh(y, width - 0.25, left=x, height=1.9, color=WINDOW_COLOURS[index % 2], alpha=0.75)[0]
+        middle = box.get_x() + box.get_width() / 2
+        style = {"ha": "center", "family": "monospace"}
+        axes.text(middle, y + 0.35, text.replace(" ", "·"), va="center", fontsize=11, **style)
+        axes.text(middle, y - 0.5, bits, va="center", fontsize=5.6, color="#333333", **style)
+        x += width
+    axes.set_xlim(-0.5, columns)
+    axes.set_ylim(y - 1.5, 1.5)
+    axes.axis("off")
+
+
+def _ratios(axes, rows: dict[str, dict]) -> None:
+    """Bytes a token (v=256) by window size, the paper's values beside ours."""
+    sizes = [16, 24, 32, 64, 128]
+    for scheme, colour in SCHEME_COLOURS.items():
+        suffix = "" if scheme == "stop" else f", windows={scheme}"
+        ratios = [rows[f"EqualInfoAC[b={b}, v=256{suffix}]"]["bytes_per_token"] for b in sizes]
+        axes.plot(sizes, ratios, "o-", color=colour, label=f"{scheme}, ours", markersize=5)
+    paper = [(b, rows[f"EqualInfoAC[b={b}, v=256]"]["paper_bytes_per_token"]) for b in sizes]
+    paper = [(b, ratio) for b, ratio in paper if ratio is not None]
+    axes.plot(
+        *zip(*paper, strict=True), "s--", color="grey", label="greedy, the paper (C4, larger M1)", markersize=5
+    )
+    for name, style in (("AC[v=256]", "-"), ("GZip[v=256]", ":"), ("StaticAC[v=256]", "-.")):
+        axes.axhline(
+            rows[name]["bytes_per_token"], color=GREEN, linestyle=style, linewidth=1, label=f"{name}, ours"
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(b) for b in sizes])
+    axes.set_ylim(bottom=1)
+    axes.set_xlabel("bits a window")
+    axes.set_ylabel("bytes of text a token (v=256)")
+    axes.set_title("Longer windows compress better (Table 2)", fontsize=11)
+    axes.legend(fontsize=7.5, frameon=False, loc="upper left")
+    axes.grid(alpha=0.25)
+
+
+def _gains(axes, rows: dict[str, dict]) -> None:
+    """Uniform and unigram bits/byte of the v=256 methods, ours above the paper's."""
+    shown = [row for name, row in rows.items() if ("v=256" in name or name == "Bytes") and "windows=" not in name]
+    for place, row in enumerate(reversed(shown)):
+        for offset, prefix, colour in ((0.16, "", BLUE), (-0.16, "paper_", "grey")):
+            uniform, unigram = row[prefix + "uniform"], row[prefix + "unigram"]
+            if uniform is None:
+                continue
+            y = place + offset
+            axes.plot([unigram, uniform], [y, y], color=colour, linewidth=2, alpha=0.6)
+            axes.plot(uniform, y, "o", color=colour, markersize=6, markerfacecolor="white")
+            axes.plot(unigram, y, "|", color=colour, markersize=11, markeredgewidth=2)
+    for colour, label in ((BLUE, "ours"), ("grey", "the paper")):
+        axes.plot(
+            [], [], "o-", color=colour, markerfacecolor="white", label=f"{label}: uniform (o) to unigram (|)"
+        )
+    axes.set_yticks(
+        range(len(shown)), [row["tokenizer"] for row in reversed(shown)], fontsize=8, family="monospace"
+    )
+    axes.set_xlabel("bits/byte (lower is better)")
+    axes.set_xlim(left=0)
+    axes.set_title("Single tokens of compressed text look random (Table 3)", fontsize=11)
+    axes.legend(fontsize=7.5, frameon=False, loc="lower right")
+    axes.grid(alpha=0.25, axis="x")

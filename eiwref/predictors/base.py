@@ -1,0 +1,70 @@
+"""What every predictor offers: the next symbol's distribution, as exact integers.
+
+Paper, section 2.2: M1 is whatever gives p(next byte | bytes so far). Coders and windows see only this
+interface, so that each predictor works with each of them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+
+from eiwref.coding.frequencies import Cumulative
+from eiwref.errors import PredictorError
+
+BYTES = 256  # the alphabet of windows, which end by themselves
+BYTES_AND_END = 257  # the alphabet of streams: bytes and an end-of-text symbol
+
+LIMIT = 1024  # the paper's context length of M1
+
+
+class Predictor(ABC):
+    """Next-symbol distributions over an alphabet of `symbols` symbols.
+
+    `precision`: distributions are integers out of 2^precision. `limit`: how many symbols it may be advanced
+    by from its start. What happens then is for the user of the predictor to say: windows go uniform, streams
+    restart (`predictors.limits`).
+    """
+
+    symbols: int
+    precision: int
+    limit: int = LIMIT
+
+    @abstractmethod
+    def start(self) -> Hashable:
+        """The state before the first symbol."""
+
+    @abstractmethod
+    def cdf(self, state) -> Cumulative:
+        """Cumulative frequencies, symbols + 1 integers rising strictly from 0 to 2^precision."""
+
+    @abstractmethod
+    def advance(self, state, symbol: int):
+        """A new state after `symbol`; the old one stays valid."""
+
+    @abstractmethod
+    def tensors(self) -> tuple[dict[str, str], dict]:
+        """(settings, arrays) that make this predictor again, see `predictors.store`."""
+
+    @abstractmethod
+    def static(self) -> "Predictor":
+        """The predictor without context that the same text gives; what StaticAC codes with."""
+
+    @abstractmethod
+    def _over(self, symbols: int) -> "Predictor":
+        """The same predictor without the symbols from `symbols` on."""
+
+    def over(self, symbols: int) -> "Predictor":
+        """This predictor restricted to the first `symbols` symbols of its alphabet.
+
+        One fitted predictor so serves windows (256 symbols) and streams (257), and keeps the distributions it
+        has worked out for each.
+        """
+        if symbols == self.symbols:
+            return self
+        if symbols > self.symbols:
+            raise PredictorError(
+                f"the predictor is of another alphabet: {self.symbols} symbols, expected at least {symbols}"
+            )
+        restricted = self.__dict__.setdefault("_restricted", {})
+        if symbols not in restricted:
+            restricted[symbols] = self._over(symbols)
+        return restricted[symbols]

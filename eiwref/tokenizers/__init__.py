@@ -1,0 +1,8 @@
+"""Every method of the paper as a tokenizer: text in, token ids out, and back.
+
+Read in this order: `base`, `plain`, `ac`, `equal_info`, `registry`, `container`.
+"""
+
+from eiwref.tokenizers.registry import all_specs, load, tokenizer
+
+__all__ = ["all_specs", "load", "tokenizer"]

@@ -1,0 +1,39 @@
+"""A whole text through the arithmetic coder: AC and StaticAC.
+
+Paper, section 3.3. The bits run on from the first byte to the last, with no window to start afresh at; the
+paper finds that M2 learns nothing from them. The text ends with an end mark (a 257th symbol) whose bits
+count. The paper's M1 sees at most 1,024 bytes; ours restarts after as many, see `predictors.limits`.
+"""
+
+from eiwref.coding import finite, stream
+from eiwref.coding.bits import bit_ranges, unpad
+from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.limits import Restarting
+from eiwref.tokenizers.base import Tokenizer
+
+
+class ArithmeticCoding(Tokenizer):
+    """AC by a predictor, or StaticAC by its static part (the byte unigram of the text it was fitted on)."""
+
+    def __init__(self, spec: str, token_bits: int, predictor: Predictor, static: bool):
+        super().__init__(spec, token_bits, predictor)
+        used = predictor.static() if static else predictor
+        self._model = Restarting(used.over(BYTES_AND_END))
+
+    def compress(self, data):
+        return stream.encode(finite.Encoder(), self._model, data)
+
+    def decompress(self, data, max_bytes=None):
+        symbols, length = stream.decode(finite.Decoder(data), self._model, max_bytes)
+        unpad(data, length, self.token_bits)
+        return bytes(symbols)
+
+    def byte_ranges(self, data):
+        encoder, model = finite.Encoder(), self._model
+        state = model.start()
+        settled = []
+        for symbol in self.decompress(data):
+            encoder.encode(model.cdf(state), symbol)
+            settled.append(encoder.settled_bits)
+            state = model.advance(state, symbol)
+        return bit_ranges(settled)

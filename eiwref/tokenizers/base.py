@@ -1,0 +1,88 @@
+"""What every tokenizer offers: text to token ids and back.
+
+Paper, section 3.3: a compressor turns bytes into bits, and the bits are read as tokens of 8 or 16
+(v=256, v=65k). So a tokenizer here is a compressor and a token width.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from eiwref.coding.bits import Bits, from_tokens
+from eiwref.errors import SpecError
+from eiwref.files import write_bytes
+from eiwref.predictors.base import Predictor
+from eiwref.predictors.store import dump
+
+
+class Tokenizer(ABC):
+    """`spec` is the name in the paper's notation; `predictor` is None for schemes that need none."""
+
+    lossless = True
+
+    def __init__(self, spec: str, token_bits: int, predictor: Predictor | None = None):
+        self.spec = spec
+        self.token_bits = token_bits
+        self.vocab_size = 1 << token_bits
+        self.predictor = predictor
+
+    def __repr__(self):
+        return f"<{self.spec}>"
+
+    @abstractmethod
+    def compress(self, data: bytes) -> Bits:
+        """The text as bits."""
+
+    @abstractmethod
+    def decompress(self, data: bytes, max_bytes: int | None = None) -> bytes:
+        """The text from the bits and the padding of the last token.
+
+        Raises `CodeError` if no text has these bits, or rather than return more than `max_bytes` bytes.
+        """
+
+    @abstractmethod
+    def byte_ranges(self, data: bytes) -> list[tuple[int, int]]:
+        """For each byte of the text, the half-open range of code bits it has a hand in; `data` as in
+        `decompress`."""
+
+    def encode(self, text: bytes | str) -> np.ndarray:
+        """Token ids, shape (N,), uint32. A string is taken as UTF-8."""
+        return self.compress(_as_bytes(text)).tokens(self.token_bits)
+
+    def encode_batch(self, texts: Iterable[bytes | str]) -> list[np.ndarray]:
+        """`encode` of each text."""
+        return [self.encode(text) for text in texts]
+
+    def decode_bytes(self, ids, max_bytes: int | None = None) -> bytes:
+        """The text of token ids; raises `CodeError` if they are malformed or give more than `max_bytes`."""
+        return self.decompress(from_tokens(ids, self.token_bits), max_bytes)
+
+    def decode(self, ids, errors: str = "replace") -> str:
+        """The text as a string; `errors` says what to do where it is not UTF-8, as in `bytes.decode`."""
+        return self.decode_bytes(ids).decode("utf-8", errors)
+
+    def spans(self, ids) -> np.ndarray:
+        """For each token the half-open range of text bytes whose code bits touch it, shape (N, 2), int64.
+
+        Ranges of neighbours may overlap, as in the paper's Figure 9. A token that holds no byte's bits (an
+        end of text, a checksum) gets an empty range.
+        """
+        ids = np.asarray(ids)
+        ranges = np.array(self.byte_ranges(from_tokens(ids, self.token_bits)), dtype=np.int64).reshape(-1, 2)
+        starts = np.arange(len(ids)) * self.token_bits
+        # Begins and ends both rise, so the bytes that touch a token are neighbours.
+        first = np.searchsorted(ranges[:, 1], starts, side="right")
+        after = np.searchsorted(ranges[:, 0], starts + self.token_bits, side="left")
+        return np.stack([first, np.maximum(first, after)], axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Write the tokenizer, its predictor included, to a file that `eiwref.tokenizers.load` reads."""
+        if self.predictor is None:
+            raise SpecError(f"{self.spec} has nothing to save: its name says it all")
+        write_bytes(path, dump(self.predictor, tokenizer=self.spec))
+
+
+def _as_bytes(text: bytes | str) -> bytes:
+    return text.encode("utf-8") if isinstance(text, str) else bytes(text)

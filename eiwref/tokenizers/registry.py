@@ -1,0 +1,102 @@
+"""Tokenizers by their name in the paper's notation, and as files."""
+
+import re
+from pathlib import Path
+
+from eiwref.errors import PredictorError, SpecError
+from eiwref.files import read_bytes
+from eiwref.predictors.base import Predictor
+from eiwref.predictors.store import default_predictor, parse
+from eiwref.tokenizers.ac import ArithmeticCoding
+from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.equal_info import EqualInfo
+from eiwref.tokenizers.plain import Bytes, GZip
+from eiwref.windows import SCHEMES
+
+VOCABULARIES = {"256": 8, "65k": 16}  # v: bits a token
+WINDOW_BITS = range(16, 129, 8)
+
+ALLOWED = (
+    "Bytes, AC[v=256|65k], StaticAC[v=256|65k], GZip[v=256|65k], "
+    "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay] with W a multiple of 8 from 16 to 128"
+)
+
+_OPTIONS = {
+    "Bytes": {},
+    "AC": {"v": VOCABULARIES},
+    "StaticAC": {"v": VOCABULARIES},
+    "GZip": {"v": VOCABULARIES},
+    "EqualInfoAC": {"b": {str(bits): bits for bits in WINDOW_BITS}, "v": VOCABULARIES, "windows": SCHEMES},
+}
+
+
+def all_specs() -> list[str]:
+    """The tokenizers that `eiwref verify` and `eiwref demo` run: all kinds, five window sizes."""
+    streams = [f"{name}[v={v}]" for name in ("AC", "StaticAC", "GZip") for v in VOCABULARIES]
+    windows = [
+        _canonical("EqualInfoAC", {"b": b, "v": v, "windows": scheme})
+        for scheme in SCHEMES
+        for v in VOCABULARIES
+        for b in ("16", "24", "32", "64", "128")
+    ]
+    return ["Bytes", *streams, *windows]
+
+
+def tokenizer(spec: str, predictor: Predictor | None = None) -> Tokenizer:
+    """The tokenizer called `spec`, such as "EqualInfoAC[b=16, v=65k]".
+
+    `predictor`: what drives the coder, the n-gram that travels with the package unless given. `Bytes` and
+    `GZip` need none. Raises `SpecError` for a name that is not one, `PredictorError` for a predictor that
+    does not fit.
+
+    >>> tokenizer("EqualInfoAC[v=256,b=16]").spec
+    'EqualInfoAC[b=16, v=256]'
+    """
+    name, values = _parse(spec)
+    canonical = _canonical(name, values)
+    token_bits = VOCABULARIES[values.get("v", "256")]
+    if name == "Bytes":
+        return Bytes(canonical, token_bits)
+    if name == "GZip":
+        return GZip(canonical, token_bits)
+    if predictor is None:
+        predictor = default_predictor()
+    try:
+        if name == "EqualInfoAC":
+            return EqualInfo(canonical, token_bits, predictor, int(values["b"]), values["windows"])
+        return ArithmeticCoding(canonical, token_bits, predictor, static=name == "StaticAC")
+    except PredictorError as error:
+        raise PredictorError(f"{canonical}: {error}") from None
+
+
+def load(path: str | Path) -> Tokenizer:
+    """The tokenizer that `Tokenizer.save` wrote."""
+    predictor, settings = parse(read_bytes(path), str(path))
+    if "tokenizer" not in settings:
+        raise SpecError(f"{path}: is a predictor, not a tokenizer; pass it as tokenizer(spec, predictor=...)")
+    return tokenizer(settings["tokenizer"], predictor)
+
+
+def _parse(spec: str) -> tuple[str, dict[str, str]]:
+    """(name, every option's value)."""
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\[(.*)\])?\s*", spec, flags=re.ASCII)
+    if not match or match[1] not in _OPTIONS:
+        raise SpecError(f"tokenizer {spec!r} is not known, expected one of: {ALLOWED}")
+    name, options = match[1], _OPTIONS[match[1]]
+    values = {}
+    for item in filter(None, (part.strip() for part in (match[2] or "").split(","))):
+        key, _, value = (part.strip() for part in item.partition("="))
+        if key not in options or key in values or value not in options[key]:
+            raise SpecError(f"tokenizer {spec!r}: {item!r} is not allowed there, expected one of: {ALLOWED}")
+        values[key] = value
+    if "windows" in options:
+        values.setdefault("windows", "stop")
+    missing = [key for key in options if key not in values]
+    if missing:
+        raise SpecError(f"tokenizer {spec!r}: {missing[0]}= is missing, expected one of: {ALLOWED}")
+    return name, values
+
+
+def _canonical(name: str, values: dict[str, str]) -> str:
+    shown = [f"{key}={values[key]}" for key in _OPTIONS[name] if values[key] != "stop"]
+    return f"{name}[{', '.join(shown)}]" if shown else name

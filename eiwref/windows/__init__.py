@@ -1,0 +1,9 @@
+"""Equal-info windows: text in, codes of exactly W bits out, and back.
+
+Read in this order: `scheme`, `stop_cell`, `padded`.
+"""
+
+from eiwref.windows.padded import Delay, Greedy
+from eiwref.windows.stop_cell import StopCell
+
+SCHEMES = {scheme.name: scheme for scheme in (StopCell, Greedy, Delay)}

@@ -1,0 +1,108 @@
+"""Stop-cell windows: equal-info windows in which every code means exactly one text.
+
+The paper's windows (`greedy`) are ambiguous; these are ours, and the default. The 2^W codes are cells on a
+line, and a window's text is a walk that owns ever fewer of them:
+
+- The root owns all cells, R + K of them with R = 2^W - K. Symbol c gets 1 + floor(R C[c+1] / T) - floor(R
+  C[c] / T) contiguous cells, in symbol order: at least one, so that any symbol can start a window.
+- A node with n cells keeps the first as its *stop cell*, "the window ends here"; symbol c gets
+  floor((n-1) C[c+1] / T) - floor((n-1) C[c] / T) of the others, contiguous, in symbol order.
+- A symbol that gets no cell does not fit: the window ends there and its code is the node's stop cell.
+
+**Why it is lossless.** The shares telescope: the root's add up to K + R = 2^W cells, a node's to n - 1. So
+the children's cells and the stop cell partition the node's cells, and by induction each of the 2^W cells is
+the stop cell of exactly one node: of none twice, since children are disjoint, and of one at least, since n
+falls by one or more with every step down, so that a walk towards a cell must end, and it ends only where that
+cell is a stop cell. (The root is no exception: it has no stop cell, its children share all cells.) A node is
+a text, the empty one excepted. So codes and texts of the tree correspond one to one. Encoding walks down as
+long as the next symbol has a cell and writes the stop cell; decoding walks towards the code and stops where
+it is the stop cell: the same walk, for any code at all. Nothing is padded, and the end of the text is no
+special case: the walk stops there with the cell of where it is.
+
+The bijection is of one window: `decode(encode(text)) == text` always; a sequence of codes that no
+encoder wrote (a window that could have gone on, say) decodes too, but its text may encode to others.
+
+In the terms of source coding this is a variable-to-fixed code whose Tunstall-like tree is grown by a
+language model. Not in the paper.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from eiwref.errors import CodeError, PredictorError
+from eiwref.windows.scheme import Decoded, Scheme
+
+
+class StopCell(Scheme):
+    name = "stop"
+    lossless = True
+
+    def __init__(self, predictor, window_bits):
+        super().__init__(predictor, window_bits)
+        if 1 << window_bits <= predictor.symbols:
+            raise PredictorError(
+                f"windows of {window_bits} bits are too small for {predictor.symbols} symbols: "
+                f"stop-cell windows need 2^W > symbols"
+            )
+        self._shift = predictor.precision
+        self._spare = (1 << window_bits) - predictor.symbols  # R
+
+    def encode(self, data, start=0):
+        predictor, shift = self.predictor, self._shift
+        state = predictor.start()
+        symbol = data[start]
+        first, cells = self._root_child(predictor.cdf(state), symbol)
+        for position in range(start + 1, len(data)):
+            state = predictor.advance(state, symbol)
+            symbol = data[position]
+            cumulative = predictor.cdf(state)
+            low = (cells - 1) * cumulative[symbol] >> shift
+            high = (cells - 1) * cumulative[symbol + 1] >> shift
+            if low == high:
+                return position, first
+            first += 1 + low
+            cells = high - low
+        return len(data), first
+
+    def decode(self, code):
+        if not 0 <= code < 1 << self.window_bits:
+            raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+        predictor, shift, spare = self.predictor, self._shift, self._spare
+        state = predictor.start()
+        cumulative = predictor.cdf(state)
+        # A child's cells begin at c + floor(R C[c] / T), which rises strictly with c.
+        symbols = range(predictor.symbols)
+        symbol = bisect_right(symbols, code, key=lambda c: c + (spare * cumulative[c] >> shift)) - 1
+        first, cells = self._root_child(cumulative, symbol)
+        text = bytearray((symbol,))
+        # Invariant: first <= code < first + cells.
+        while code != first:
+            state = predictor.advance(state, symbol)
+            cumulative = predictor.cdf(state)
+            # floor((n-1) C / T) <= wanted  <=>  (n-1) C < (wanted + 1) T
+            wanted = code - first - 1
+            symbol = bisect_right(cumulative, ((wanted + 1 << shift) - 1) // (cells - 1)) - 1
+            low = (cells - 1) * cumulative[symbol] >> shift
+            first += 1 + low
+            cells = ((cells - 1) * cumulative[symbol + 1] >> shift) - low
+            text.append(symbol)
+        return Decoded(bytes(text), valid=True)
+
+    def narrow(self, text) -> Iterator[tuple[int, int]]:
+        predictor, shift = self.predictor, self._shift
+        state = predictor.start()
+        for depth, symbol in enumerate(text):
+            cumulative = predictor.cdf(state)
+            if depth == 0:
+                first, cells = self._root_child(cumulative, symbol)
+            else:
+                low = (cells - 1) * cumulative[symbol] >> shift
+                first, cells = first + 1 + low, ((cells - 1) * cumulative[symbol + 1] >> shift) - low
+            yield first, first + cells - 1
+            state = predictor.advance(state, symbol)
+
+    def _root_child(self, cumulative, symbol: int) -> tuple[int, int]:
+        """(first cell, number of cells) of a one-symbol text."""
+        low = self._spare * cumulative[symbol] >> self._shift
+        high = self._spare * cumulative[symbol + 1] >> self._shift
+        return symbol + low, 1 + high - low

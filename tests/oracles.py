@@ -1,0 +1,101 @@
+"""The same definitions written again, slowly and in another way, to hold the code against.
+
+Rational numbers are `fractions.Fraction`, windows are found by trying everything. Nothing here is shared with
+the package but the predictors' interface.
+"""
+
+from fractions import Fraction
+from itertools import count
+
+
+def text_interval(predictor, symbols):
+    """[low, high) of a text, by the definition of arithmetic coding."""
+    low, high = Fraction(0), Fraction(1)
+    state = predictor.start()
+    for symbol in symbols:
+        cumulative = predictor.cdf(state)
+        width = high - low
+        low, high = (
+            low + width * Fraction(cumulative[symbol], cumulative[-1]),
+            low + width * Fraction(cumulative[symbol + 1], cumulative[-1]),
+        )
+        state = predictor.advance(state, symbol)
+    return low, high
+
+
+def shortest_code(low, high):
+    """(b, n): the lowest of the shortest dyadic intervals [b, b + 1) / 2^n inside [low, high)."""
+    lowest = ((-(-low.numerator * 2**n // low.denominator), n) for n in count())
+    return next((b, n) for b, n in lowest if Fraction(b + 1, 2**n) <= high)
+
+
+def exact_code(predictor, symbols):
+    """The code of a text and its end mark as a string of 0 and 1."""
+    b, n = shortest_code(*text_interval(predictor, [*symbols, predictor.symbols - 1]))
+    return format(b, f"0{n}b") if n else ""
+
+
+def fits(low, high, window_bits):
+    """Does [low, high) hold a dyadic interval of length 2^-W?"""
+    b = -(-low.numerator * 2**window_bits // low.denominator)
+    return Fraction(b + 1, 2**window_bits) <= high
+
+
+def padded_code(predictor, text, window_bits):
+    b, n = shortest_code(*text_interval(predictor, text))
+    return b << window_bits - n
+
+
+def greedy_window(predictor, data, window_bits):
+    """(length, code) of the paper's first window of `data`."""
+    length = max(n for n in range(1, len(data) + 1) if fits(*text_interval(predictor, data[:n]), window_bits))
+    return length, padded_code(predictor, data[:length], window_bits)
+
+
+def delay_window(predictor, data, window_bits):
+    longest, code = greedy_window(predictor, data, window_bits)
+    return next((n, code) for n in range(1, longest + 1) if padded_code(predictor, data[:n], window_bits) == code)
+
+
+def stop_cell_tree(predictor, window_bits):
+    """{code: text} of the whole tree, grown from the root by its definition."""
+    texts = {}
+
+    def grow(text, state, first, cells):
+        assert first not in texts, "a cell belongs to two nodes"
+        texts[first] = bytes(text)
+        shares(text, state, first + 1, cells - 1, extra=0)
+
+    def shares(text, state, at, cells, extra):
+        uniform_from_here = len(text) >= predictor.limit
+        cumulative = uniform(predictor) if uniform_from_here else predictor.cdf(state)
+        for symbol in range(predictor.symbols):
+            high = Fraction(cells * cumulative[symbol + 1], cumulative[-1])
+            low = Fraction(cells * cumulative[symbol], cumulative[-1])
+            share = extra + high.__floor__() - low.__floor__()
+            if share:
+                grow([*text, symbol], predictor.advance(state, symbol), at, share)
+                at += share
+
+    shares([], predictor.start(), 0, 2**window_bits - predictor.symbols, extra=1)
+    return texts
+
+
+def uniform(predictor):
+    """C[i] = i + floor(i (T - K) / K): one for each, the rest shared by rounding down the running sum."""
+    total, symbols = 2**predictor.precision, predictor.symbols
+    return [i + i * (total - symbols) // symbols for i in range(symbols + 1)]
+
+
+def witten_bell(documents, order, context, symbol, symbols=257):
+    """p(symbol | context) of an unpruned n-gram, in exact fractions."""
+    p = Fraction(1, symbols)
+    for k in range(min(order, len(context)) + 1):
+        ending = tuple(context[len(context) - k :])
+        followers = [
+            text[i + k] for text in documents for i in range(len(text) - k) if tuple(text[i : i + k]) == ending
+        ]
+        if followers:
+            distinct = len(set(followers))
+            p = (followers.count(symbol) + distinct * p) / (len(followers) + distinct)
+    return p

@@ -1,0 +1,201 @@
+"""The commands as a user types them: what they print, what they write, how they refuse."""
+
+import json
+import os
+import random
+import stat
+import subprocess
+import sys
+
+import pytest
+
+import eiwref
+from eiwref.cli import main
+from eiwref.corpus import builtin
+from eiwref.tokenizers import all_specs
+
+TEXT = b"".join(builtin.documents("held-out"))[:2000]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_bytes(TEXT)
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    """(exit code, stdout, stderr)"""
+    try:
+        code = main(list(arguments))
+    except SystemExit as stop:  # argparse
+        code = stop.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def refused(capsys, *arguments):
+    """The one sentence of a refusal."""
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert "Traceback" not in err
+    sentence = err.strip().splitlines()[-1]
+    assert sentence.startswith("eiwref")
+    return sentence
+
+
+def test_windows_shows_text_bits_and_tokens(here, capsys):
+    code, out, _ = run(capsys, "windows", "the windows of a text")
+    assert code == 0
+    first = out.splitlines()[0]
+    assert first.replace("|", "") == "the windows of a text"
+    assert f"EqualInfoAC[b=16, v=65k]: 21 bytes, {first.count('|') + 1} windows" in out
+    code, out, _ = run(capsys, "windows", "--file", "text", "--tokenizer", "EqualInfoAC[b=24, v=65k]", "--json")
+    shown = json.loads(out)
+    windows = shown["windows"]
+    assert shown["bytes"] == len(TEXT) == windows[-1]["end"]
+    ids = eiwref.tokenizer("EqualInfoAC[b=24, v=65k]").encode(TEXT).tolist()
+    assert [token["id"] for token in windows[0]["tokens"]] == ids[:2]
+    assert [token["id"] for token in windows[1]["tokens"]] == ids[1:3]  # they share the middle one
+    assert all(len(window["bits"]) == 24 for window in windows)
+
+
+def test_windows_says_where_greedy_goes_wrong(here, capsys):
+    _, out, _ = run(capsys, "windows", "--file", "text", "--tokenizer", "EqualInfoAC[b=16, v=256, windows=greedy]")
+    assert "DECODES TO" in out
+
+
+def test_windows_of_nothing_and_of_anything(here, capsys):
+    (here / "odd").write_bytes(b"\xff\x00\x1b[31m\n")
+    assert run(capsys, "windows", "")[0] == 0
+    code, out, _ = run(capsys, "windows", "--file", "odd")
+    assert code == 0
+    assert "\x1b" not in out  # a file must not steer the terminal
+    assert r"\xff" in out
+
+
+@pytest.mark.parametrize("spec", ["EqualInfoAC[b=16, v=65k]", "AC[v=256]", "GZip[v=65k]", "Bytes"])
+def test_encode_and_decode(here, capsys, spec):
+    assert run(capsys, "encode", "text", "-o", "t.eiw", "--tokenizer", spec)[0] == 0
+    code, out, _ = run(capsys, "decode", "t.eiw", "-o", "back", "--json")
+    assert code == 0
+    assert json.loads(out)["tokenizer"] == spec
+    assert (here / "back").read_bytes() == TEXT
+
+
+def test_verify_prints_what_it_measured(here, capsys):
+    (here / "empty").write_bytes(b"")
+    code, out, _ = run(capsys, "verify", "text", "empty", "--limit", "500", "--json")
+    assert code == 0
+    shown = json.loads(out)
+    rows = shown["rows"]
+    assert shown["limit"] == 500
+    assert [row["tokenizer"] for row in rows] == all_specs() * 2
+    assert [row["file"] for row in rows] == ["text"] * len(all_specs()) + ["empty"] * len(all_specs())
+    keys = {"tokens", "claims_lossless", "lossless", "windows", "failed_windows", "mb_per_s"}
+    assert all(keys <= set(row) for row in rows)
+    assert {row["bytes"] for row in rows} == {500, 0}
+    code, out, _ = run(capsys, "verify", "text", "--tokenizer", "Bytes", "--tokenizer", "AC[v=65k]")
+    assert code == 0
+    assert "2 round trips, 0 broken promises" in out
+
+
+def test_verify_exits_with_1_if_a_promise_is_broken(here, capsys, monkeypatch):
+    from eiwref.tokenizers.plain import Bytes
+
+    monkeypatch.setattr(Bytes, "decompress", lambda self, data, max_bytes=None: data[:-1])
+    code, out, _ = run(capsys, "verify", "text", "--tokenizer", "Bytes")
+    assert code == 1
+    assert "NOT lossless" in out
+    assert "1 broken promise" in out
+
+
+def test_fit_and_use(here, capsys):
+    code, out, _ = run(capsys, "fit", "ngram", "text", "builtin:train", "-o", "own", "--order", "2", "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert report["texts"][0]["bytes"] == len(TEXT)
+    assert report["file_bytes"] == (here / "own").stat().st_size
+    assert run(capsys, "fit", "unigram", "text", "-o", "uni")[0] == 0
+    for predictor in ("own", "uni"):
+        assert run(capsys, "verify", "text", "--limit", "300", "--predictor", predictor)[0] == 0
+    assert run(capsys, "encode", "text", "-o", "t.eiw", "--predictor", "own")[0] == 0
+    assert "made with predictor" in refused(capsys, "decode", "t.eiw", "-o", "back")
+    assert not (here / "back").exists()
+    assert run(capsys, "decode", "t.eiw", "-o", "back", "--predictor", "own")[0] == 0
+
+
+def test_bad_input_gets_one_sentence(here, capsys):
+    os.mkdir("folder")
+    run(capsys, "encode", "text", "-o", "t.eiw")
+    packed = (here / "t.eiw").read_bytes()
+    (here / "cut.eiw").write_bytes(packed[:-9])
+    (here / "long.eiw").write_bytes(packed + b"\0")
+    (here / "flip.eiw").write_bytes(packed[:200] + bytes([packed[200] ^ 1]) + packed[201:])
+    for name in ("cut", "long", "flip"):
+        assert f"{name}.eiw: at byte" in refused(capsys, "decode", f"{name}.eiw", "-o", "back")
+    assert "folder: is a folder" in refused(capsys, "encode", "folder", "-o", "t2.eiw")
+    assert "folder: is a folder" in refused(capsys, "encode", "text", "-o", "folder")
+    assert "folder: is a folder" in refused(capsys, "verify", "folder")
+    assert "folder: the folder holds no files" in refused(capsys, "fit", "ngram", "folder", "-o", "f")
+    assert "none: cannot be read" in refused(capsys, "verify", "none")
+    assert "'b=17' is not allowed" in refused(capsys, "windows", "x", "--tokenizer", "EqualInfoAC[b=17, v=256]")
+    assert "'b=8' is not allowed" in refused(capsys, "verify", "text", "--tokenizer", "EqualInfoAC[b=8, v=65k]")
+    assert "has no windows" in refused(capsys, "windows", "x", "--tokenizer", "AC[v=256]")
+    assert "either a TEXT or --file" in refused(capsys, "windows")
+    assert "order is 9" in refused(capsys, "fit", "ngram", "text", "-o", "f", "--order", "9")
+    assert "precision" in refused(capsys, "fit", "unigram", "text", "-o", "f", "--precision", "5")
+    assert "positive integer" in refused(capsys, "verify", "text", "--limit", "0")
+    assert "not a predictor" in refused(capsys, "windows", "x", "--predictor", "text")
+    run(capsys, "fit", "unigram", "text", "-o", "p24", "--precision", "24")
+    assert "precision at most 16, found 24" in refused(capsys, "verify", "text", "--predictor", "p24")
+    assert "text: is not a folder" in refused(capsys, "demo", "--out", "text")
+    assert "cannot be written" in refused(capsys, "encode", "text", "-o", "no/such/folder/t.eiw")
+    assert "back" not in os.listdir()
+    assert not [name for name in os.listdir() if name.startswith(".")]  # nothing half-written
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_folder_is_refused(here, capsys):
+    os.mkdir("locked", mode=stat.S_IRUSR | stat.S_IXUSR)
+    assert "locked: cannot be written to" in refused(capsys, "demo", "--out", "locked")
+
+
+def test_a_backend_that_is_not_there(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    for command in (["fit", "unigram", "text", "-o", "f"], ["demo"]):
+        assert "'cupy' is not installed" in refused(capsys, *command, "--backend", "cupy")
+
+
+def test_a_reader_that_stops_reading_is_no_error(here):
+    command = f"{sys.executable} -m eiwref windows --file text | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+def test_colour_is_for_terminals(here):
+    """Under a pseudo-terminal the windows are coloured, unless NO_COLOR asks for none."""
+    pty = pytest.importorskip("pty")
+    for no_colour, expected in (("", True), ("1", False)):
+        parent, child = pty.openpty()
+        environment = os.environ | {"NO_COLOR": no_colour}
+        command = [sys.executable, "-m", "eiwref", "windows", "colour me"]
+        subprocess.run(command, stdout=child, env=environment, timeout=60, check=True)
+        os.close(child)
+        assert (b"\x1b[30;46m" in os.read(parent, 10_000)) == expected
+        os.close(parent)
+
+
+@pytest.mark.slow
+def test_a_megabyte_of_one_byte_takes_less_than_a_minute_a_tokenizer(here, capsys):
+    import time
+
+    (here / "same").write_bytes(b"a" * 1_000_000)
+    (here / "random").write_bytes(random.Random(0).randbytes(1_000_000))
+    for spec in all_specs():
+        for name in ("same", "random"):
+            started = time.perf_counter()
+            assert run(capsys, "verify", name, "--tokenizer", spec)[0] == 0
+            assert time.perf_counter() - started < 60, (spec, name)

@@ -1,0 +1,107 @@
+import gzip
+import json
+import os
+import random
+
+import pytest
+
+from eiwref.corpus import builtin, sources
+from eiwref.errors import CorpusError, EiwrefError
+
+
+def as_c4(path, texts):
+    with gzip.open(path, "wt") as lines:
+        for text in texts:
+            lines.write(
+                json.dumps({"text": text, "timestamp": "2019-04-25T12:57:54Z", "url": "http://a.b"}) + "\n"
+            )
+
+
+def test_the_builtin_text_is_split_by_topic():
+    train, held_out = builtin.documents("train"), builtin.documents("held-out")
+    size = sum(map(len, train)) + sum(map(len, held_out))
+    assert 400_000 < size < 700_000
+    assert 0.15 < sum(map(len, held_out)) / size < 0.25
+    assert builtin.documents("train") == train
+
+
+def test_no_paragraph_of_the_held_out_text_is_trained_on():
+    held_out = {part for text in builtin.documents("held-out") for part in text.split(b"\n\n")}
+    assert not held_out & {part for text in builtin.documents("train") for part in text.split(b"\n\n")}
+
+
+def test_the_split_does_not_depend_on_other_topics(monkeypatch):
+    """Newer versions of Python have more topics; those of today stay where they are."""
+    from pydoc_data import topics
+
+    held_out = builtin.documents("held-out")
+    monkeypatch.setattr(topics, "topics", topics.topics | {f"new{i}": f"text {i}" for i in range(50)})
+    assert set(held_out) <= set(builtin.documents("held-out"))
+
+
+def test_unknown_splits_are_refused():
+    with pytest.raises(CorpusError, match="expected one of train, held-out"):
+        list(sources.documents("builtin:test"))
+
+
+def test_files_and_folders(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two.txt").write_bytes(b"two \xff")
+    (tmp_path / "a.txt").write_bytes(b"one")
+    (tmp_path / ".hidden").write_bytes(b"no")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "x").write_bytes(b"no")
+    as_c4(tmp_path / "c.json.gz", ["three", "four\nlines"])
+    assert list(sources.documents(tmp_path)) == [b"one", b"three", b"four\nlines", b"two \xff"]
+    assert list(sources.documents(str(tmp_path / "a.txt"))) == [b"one"]
+
+
+def test_c4_is_streamed_and_never_read_whole(tmp_path):
+    """The first document comes out although the stream breaks off long after it."""
+    path = tmp_path / "c4.json.gz"
+    rng = random.Random(0)
+    as_c4(path, (rng.randbytes(500).hex() for _ in range(2000)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    stream = sources.documents(path)
+    assert len(next(stream)) == 1000
+    with pytest.raises(CorpusError, match=r"cut off after line \d+"):
+        list(stream)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", '{"url": "x"}', '{"text": 5}', "[1]", '"text"', "[" * 100_000, '{"text": "\\ud800"}'],
+    ids=range(7),
+)
+def test_malformed_lines_are_named(tmp_path, line):
+    path = tmp_path / "bad.json.gz"
+    path.write_bytes(gzip.compress(b'{"text": "fine"}\n' + line.encode() + b"\n"))
+    with pytest.raises(CorpusError, match=r"bad.json.gz: line 2 is not"):
+        list(sources.documents(path))
+
+
+def test_missing_and_empty_sources_are_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "none.json.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "not.json.gz").write_bytes(b"plain text")
+    for name in ("nowhere", "empty", "none.json.gz", "not.json.gz"):
+        with pytest.raises(EiwrefError, match=name):
+            list(sources.documents(tmp_path / name))
+
+
+def test_loops_of_links_end(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one")
+    os.symlink(tmp_path, tmp_path / "loop")
+    os.symlink(tmp_path / "gone", tmp_path / "broken")
+    assert list(sources.documents(tmp_path)) == [b"one"]
+
+
+def test_a_tally_tells_documents_apart():
+    def digest(texts):
+        tally = sources.Tally()
+        assert list(tally.count(texts)) == texts
+        return tally.as_dict()
+
+    assert digest([b"ab", b"c"]) != digest([b"a", b"bc"])
+    assert digest([b"ab", b"c"])["bytes"] == 3

@@ -1,0 +1,37 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eiwref.coding import frequencies
+from eiwref.errors import PredictorError
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=300).filter(any), st.integers(9, 24))
+def test_every_symbol_keeps_a_count_and_the_total_is_exact(weights, precision):
+    cumulative = frequencies.from_weights(weights, precision)
+    assert cumulative[0] == 0
+    assert cumulative[-1] == 1 << precision
+    assert all(a < b for a, b in itertools.pairwise(cumulative))
+    # Within 1 of the share of what is left once each symbol has one count.
+    spare = (1 << precision) - len(weights)
+    for i, weight in enumerate(weights):
+        share = 1 + weight * spare / sum(weights)
+        assert abs(cumulative[i + 1] - cumulative[i] - share) <= 1
+
+
+@pytest.mark.parametrize(
+    ("weights", "precision"),
+    [([1, -1, 5], 8), ([0, 0], 8), ([1] * 257, 8), ([1], 8), ([1, 1], 25), ([1, 1], 0), ([2**60, 2**60], 8)],
+)
+def test_impossible_weights_are_refused(weights, precision):
+    with pytest.raises(PredictorError, match=r"expected|must be"):
+        frequencies.from_weights(weights, precision)
+
+
+def test_counts_are_python_integers_that_cannot_overflow():
+    cumulative = frequencies.from_weights(np.ones(4, dtype=np.int32), 16)
+    assert type(cumulative[2]) is int
+    assert cumulative[2] << 200 == 2 * (1 << 214)
