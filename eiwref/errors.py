@@ -31,3 +31,7 @@ class CorpusError(EiwrefError):
 
 class BackendError(EiwrefError):
     """The array library that was asked for is not installed or has no device."""
+
+
+class ModelError(EiwrefError):
+    """A network's config, weights or input do not fit together."""

@@ -20,6 +20,7 @@ ROOMS = [
     "files",
     "backend",
     "coding",
+    "nn",
     "predictors",
     "windows",
     "tokenizers",
@@ -36,6 +37,7 @@ ROOMS = [
 ]
 FILES = {
     "coding": ["frequencies", "bits", "exact", "finite", "stream"],
+    "nn": ["layers", "attention", "transformer", "gradcheck", "optim", ""],
     "predictors": ["base", "static", "ngram", "limits", "store"],
     "windows": ["scheme", "stop_cell", "padded", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],

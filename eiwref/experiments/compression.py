@@ -182,4 +182,5 @@ def _cells(row: dict) -> list[str]:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -1,0 +1,154 @@
+"""The decoder-only transformer that both M1 and M2 are: pre-norm blocks of attention and MLP.
+
+Paper, section 3.2 and Table 4. M1 predicts 257 symbols (bytes and end of text) and has one more to start
+from, so that it gives the first byte of a window from nothing; M2 predicts a tokenizer's ids and an end of
+document.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eiwref.errors import ModelError
+from eiwref.nn.attention import Attention
+from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm
+
+
+@dataclass(frozen=True)
+class Config:
+    """What makes one network another. `symbols` can come next; one id more, `start`, stands before the first."""
+
+    symbols: int
+    d_model: int
+    heads: int
+    layers: int
+    d_mlp: int
+    context: int  # positions, the start included
+    tied: bool = False  # output weights are the embedding's
+    z_loss: float = 1e-4
+
+    def __post_init__(self):
+        sizes = (self.symbols, self.d_model, self.heads, self.layers, self.d_mlp, self.context)
+        if min(sizes) < 1 or self.d_model % self.heads:
+            raise ModelError(f"sizes must be positive and heads divide d_model, found {self}")
+
+    @property
+    def start(self) -> int:
+        return self.symbols
+
+
+class Transformer:
+    """A network without its parameters: those go in and out as flat dicts, {"blocks.0.mlp.up": array, ...}."""
+
+    def __init__(self, config: Config, xp=np):
+        self.config = config
+        self.xp = xp
+        self._embedding = Embedding(xp)
+        self._norm = RMSNorm(xp)
+        self._attention = Attention(xp, config.heads)
+        self._mlp = MLP(xp)
+        self._cross_entropy = CrossEntropy(xp, config.z_loss)
+
+    def init(self, rng: np.random.Generator, dtype=np.float32) -> dict:
+        """Fresh parameters. NumPy draws them for either backend, so that both start alike."""
+        c = self.config
+        params = _under("embedding", Embedding.init(rng, c.symbols + 1, c.d_model))
+        for i in range(c.layers):
+            params |= _under(f"blocks.{i}.norm_attention", RMSNorm.init(c.d_model))
+            params |= _under(f"blocks.{i}.attention", Attention.init(rng, c.d_model, c.heads))
+            params |= _under(f"blocks.{i}.norm_mlp", RMSNorm.init(c.d_model))
+            params |= _under(f"blocks.{i}.mlp", MLP.init(rng, c.d_model, c.d_mlp))
+        params |= _under("norm", RMSNorm.init(c.d_model))
+        if not c.tied:
+            params |= _under("output", Linear.init(rng, c.d_model, c.symbols))
+        return {name: self.xp.asarray(np.asarray(values, dtype=dtype)) for name, values in params.items()}
+
+    def forward(self, params, ids, past=None):
+        """(logits (B, T, symbols), cache) of ids (B, T).
+
+        `past`: `present(cache)` of the positions before, to decode step by step. Raises `ModelError` for ids
+        outside the vocabulary (a GPU would wrap them silently) and for more positions than the context.
+        """
+        self._check(ids, past)
+        x, embedding_cache = self._embedding.forward(_below("embedding", params), ids)  # (B, T, D)
+        blocks = []
+        for i in range(self.config.layers):
+            x, block_cache = self._block(_below(f"blocks.{i}", params), x, past and past[i])
+            blocks.append(block_cache)
+        x, norm_cache = self._norm.forward(_below("norm", params), x)
+        logits, output_cache = Linear.forward(self._output(params), x)  # (B, T, V)
+        return logits, (embedding_cache, blocks, norm_cache, output_cache)
+
+    def backward(self, dlogits, cache):
+        """The gradient of every parameter."""
+        embedding_cache, blocks, norm_cache, output_cache = cache
+        dx, output_grads = Linear.backward(dlogits, output_cache)
+        dx, norm_grads = self._norm.backward(dx, norm_cache)
+        grads = _under("norm", norm_grads)
+        for i in reversed(range(self.config.layers)):
+            dx, block_grads = self._block_backward(dx, blocks[i])
+            grads |= _under(f"blocks.{i}", block_grads)
+        _, embedding_grads = self._embedding.backward(dx, embedding_cache)
+        grads |= _under("embedding", embedding_grads)
+        if self.config.tied:
+            # One table, two uses: ids look rows up, and logits are products with them.
+            scale = self.config.d_model**-0.5
+            grads["embedding.table"][: self.config.symbols] += output_grads["weight"].T * scale
+        else:
+            grads |= _under("output", output_grads)
+        return grads
+
+    def loss(self, params, ids, targets):
+        """(mean loss in nats, grads) of predicting targets (B, T) from ids (B, T)."""
+        logits, cache = self.forward(params, ids)
+        loss, loss_cache = self._cross_entropy.forward(logits, targets)
+        return loss, self.backward(self._cross_entropy.backward(loss_cache), cache)
+
+    @staticmethod
+    def present(cache):
+        """Keys and values of every block, for `past`."""
+        return [Attention.present(attention_cache) for _, attention_cache, _, _ in cache[1]]
+
+    def _block(self, params, x, past):
+        normed, norm1_cache = self._norm.forward(_below("norm_attention", params), x)
+        attended, attention_cache = self._attention.forward(_below("attention", params), normed, past)
+        x = x + attended  # (B, T, D)
+        normed, norm2_cache = self._norm.forward(_below("norm_mlp", params), x)
+        changed, mlp_cache = self._mlp.forward(_below("mlp", params), normed)
+        return x + changed, (norm1_cache, attention_cache, norm2_cache, mlp_cache)
+
+    def _block_backward(self, dout, cache):
+        norm1_cache, attention_cache, norm2_cache, mlp_cache = cache
+        dnormed, mlp_grads = self._mlp.backward(dout, mlp_cache)
+        dx, norm2_grads = self._norm.backward(dnormed, norm2_cache)
+        dx = dx + dout  # the residual passes dout on as it is
+        dnormed, attention_grads = self._attention.backward(dx, attention_cache)
+        dx1, norm1_grads = self._norm.backward(dnormed, norm1_cache)
+        grads = _under("mlp", mlp_grads) | _under("norm_mlp", norm2_grads)
+        grads |= _under("attention", attention_grads) | _under("norm_attention", norm1_grads)
+        return dx + dx1, grads
+
+    def _output(self, params):
+        if not self.config.tied:
+            return _below("output", params)
+        # Rows of the embedding are of variance 1, output columns of 1 / D.
+        return {"weight": params["embedding.table"][: self.config.symbols].T * self.config.d_model**-0.5}
+
+    def _check(self, ids, past):
+        positions = ids.shape[1] + (past[0][0].shape[2] if past else 0)
+        if positions > self.config.context:
+            raise ModelError(f"{positions} positions are more than the context of {self.config.context}")
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high > self.config.start:
+            wrong = low if low < 0 else high
+            raise ModelError(f"id {wrong} is outside the vocabulary of {self.config.symbols} and the start")
+
+
+def _under(scope: str, params: dict) -> dict:
+    """The same arrays with `scope.` before their names."""
+    return {f"{scope}.{name}": values for name, values in params.items()}
+
+
+def _below(scope: str, params: dict) -> dict:
+    """The arrays whose names begin with `scope.`, without it; the inverse of `_under`."""
+    return {name[len(scope) + 1 :]: values for name, values in params.items() if name.startswith(scope + ".")}
