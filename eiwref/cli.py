@@ -4,13 +4,13 @@ Exit codes: 0; 1 if `verify` found a broken promise; 2 for bad input, with one s
 """
 
 import argparse
+import io
 import json
 import os
 import shlex
 import sys
 from hashlib import sha256
 from itertools import chain
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -24,6 +24,10 @@ from eiwref.predictors.base import Predictor
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if sys.stdout is None:  # closed by the shell
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever the terminal cannot show
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     options.command = shlex.join(["eiwref", *arguments])
@@ -32,14 +36,24 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except EiwrefError as error:
-        print(f"eiwref: {error}", file=sys.stderr)
-        return 2
+        return _refuse(error)
+    except MemoryError:
+        return _refuse("there is not enough memory for this input")
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # The reader (head, say) has had enough; keep Python from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse(f"what was to be printed cannot be written ({error.strerror})")
+
+
+def _refuse(what) -> int:
+    """One sentence, whatever stands in a file's name."""
+    print(f"eiwref: {' '.join(str(what).splitlines())}", file=sys.stderr)
+    return 2
 
 
 def _windows(options) -> int:
@@ -47,7 +61,7 @@ def _windows(options) -> int:
 
     if (options.text is None) == (options.file is None):
         raise EiwrefError("windows: give either a TEXT or --file FILE")
-    data = files.read_bytes(options.file) if options.file else os.fsencode(options.text)
+    data = os.fsencode(options.text) if options.file is None else files.read_bytes(options.file)
     tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
     if not isinstance(tokenizer, EqualInfo):
         raise SpecError(f"{tokenizer.spec} has no windows, name an EqualInfoAC with --tokenizer")
@@ -65,6 +79,7 @@ def _windows(options) -> int:
 def _encode(options) -> int:
     from eiwref.tokenizers import container
 
+    files.check_writable(options.out)
     data = files.read_bytes(options.file)
     tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
     packed = container.pack(tokenizer, data)
@@ -75,6 +90,7 @@ def _encode(options) -> int:
 def _decode(options) -> int:
     from eiwref.tokenizers import container
 
+    files.check_writable(options.out)
     packed = files.read_bytes(options.file)
     text, spec = container.unpack(packed, _predictor(options), options.file)
     files.write_bytes(options.out, text)
@@ -96,7 +112,7 @@ def _verify(options) -> int:
 
     predictor = _predictor(options)
     tokenizers = [eiwref.tokenizer(spec, predictor) for spec in options.tokenizer or all_specs()]
-    texts = {name: files.read_bytes(name)[: options.limit] for name in options.files}
+    texts = {name: files.read_bytes(name, options.limit) for name in options.files}
     rows = []
     with tqdm(total=len(texts) * len(tokenizers), desc="round trips", disable=None) as bar:
         for name, data in texts.items():
@@ -147,7 +163,7 @@ def _fit(options) -> int:
     from eiwref.predictors.store import digest, dump
 
     xp = backend.array_module(options.backend)
-    files.make_folder(Path(options.out).parent)
+    files.check_writable(options.out)
     tallies = [(name, sources.Tally()) for name in options.texts]
     documents = chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies)
     texts = tqdm(documents, desc="documents", unit="", disable=None)
@@ -185,9 +201,10 @@ def _demo(options) -> int:
     from eiwref import demo
     from eiwref.experiments import compression
 
-    folder = files.make_folder(options.out)
     predictor = _predictor(options) or eiwref.default_predictor()
     backend.array_module(options.backend)
+    compression.check(predictor)
+    folder = files.make_folder(options.out)
     windows = demo.windows_of(demo.sentence(options.seed), predictor)
     if not options.json:
         print(f"A sentence of the held-out text in windows of 16 bits, {demo.SPEC}:\n")
@@ -205,11 +222,18 @@ def _demo(options) -> int:
 
 def _predictor(options) -> Predictor | None:
     """The one named with --predictor; None stands for the one that travels with the package."""
-    return eiwref.load_predictor(options.predictor) if options.predictor else None
+    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
 
 
 def _print_json(data: dict) -> None:
-    print(json.dumps(data, indent=1, ensure_ascii=False))
+    print(json.dumps(data, indent=1))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one sentence, without the usage before it."""
+
+    def error(self, message):
+        self.exit(_refuse(f"{message}; see {self.prog} --help"))
 
 
 def _count(text: str) -> int:
@@ -219,16 +243,24 @@ def _count(text: str) -> int:
     return value
 
 
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+_seed.__name__ = "integer from 0 on"
 _count.__name__ = "positive integer"  # how argparse calls it when it refuses
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="eiwref",
         description="Training LLMs over Neurally Compressed Text, in NumPy: text, windows, tokens, and back.",
     )
     parser.add_argument("--version", action="version", version=eiwref.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     default_spec = "EqualInfoAC[b=16, v=65k]"
 
     def add(name: str, run, text: str, predictor: bool = True) -> argparse.ArgumentParser:
@@ -293,6 +325,6 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add("demo", _demo, "the idea on real text: windows of a sentence, then every tokenizer's figures")
     command.add_argument("--out", default="eiwref-demo", metavar="FOLDER", help="default: eiwref-demo")
-    command.add_argument("--seed", type=int, default=0, help="draws the sentence (default: 0)")
+    command.add_argument("--seed", type=_seed, default=0, help="draws the sentence (default: 0)")
     add_backend(command)
     return parser

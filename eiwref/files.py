@@ -8,11 +8,11 @@ from pathlib import Path
 from eiwref.errors import EiwrefError
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The file's bytes, or an `EiwrefError` that says why there are none."""
-    path = Path(path)
+def read_bytes(path: str | Path, limit: int | None = None) -> bytes:
+    """The file's bytes, or its first `limit`; an `EiwrefError` that says why where there are none."""
     try:
-        return path.read_bytes()
+        with open(path, "rb") as stream:
+            return stream.read(-1 if limit is None else limit)
     except IsADirectoryError:
         raise EiwrefError(f"{path}: is a folder, expected a file") from None
     except OSError as error:
@@ -20,23 +20,46 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write to a temporary name beside `path`, then rename, so that a reader sees all or nothing."""
-    path = Path(path)
-    if path.is_dir():
+    """Write to a temporary name beside `path`, then rename, so that a reader sees all or nothing.
+
+    A link is followed to its file; a pipe or a device is written to as it is.
+    """
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
         raise EiwrefError(f"{path}: is a folder, expected a file name to write to")
     temporary = None
     try:
-        # mkstemp makes a private file; a result should be as readable as any other new file.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(target, "wb") as stream:
+                stream.write(data)
+            return
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".eiwref-")
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+        # mkstemp makes a private file; a result should be as readable as any other new file.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
+        temporary = None
     except OSError as error:
+        raise EiwrefError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise what `write_bytes` would, before the long work whose result is to be written."""
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise EiwrefError(f"{path}: is a folder, expected a file name to write to")
+    if os.path.exists(target) and not os.path.isfile(target):
+        return
+    try:
+        with tempfile.TemporaryFile(dir=os.path.dirname(target)):
+            pass
+    except OSError as error:
         raise EiwrefError(f"{path}: cannot be written ({error.strerror})") from None
 
 

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
+collect_ignore = ["references"]  # scripts that need torch
+
 settings.register_profile("eiwref", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("eiwref")
 

@@ -151,9 +151,41 @@ def test_bad_input_gets_one_sentence(here, capsys):
     run(capsys, "fit", "unigram", "text", "-o", "p24", "--precision", "24")
     assert "precision at most 16, found 24" in refused(capsys, "verify", "text", "--predictor", "p24")
     assert "text: is not a folder" in refused(capsys, "demo", "--out", "text")
+    assert "precision at most 16, found 24" in refused(capsys, "demo", "--predictor", "p24", "--out", "d")
+    assert "integer from 0 on" in refused(capsys, "demo", "--seed", "-1")
+    assert "cannot be read" in refused(capsys, "windows", "--file", "")
+    assert "cannot be read" in refused(capsys, "windows", "x", "--predictor", "")
+    (here / "empty").write_bytes(b"")
+    for kind in ("unigram", "ngram"):
+        assert "no text to count" in refused(capsys, "fit", kind, "empty", "-o", "f")
+    assert "a name: cannot be read" in refused(capsys, "verify", "a\nname")
+    assert "required" in refused(capsys, "encode", "text")
     assert "cannot be written" in refused(capsys, "encode", "text", "-o", "no/such/folder/t.eiw")
     assert "back" not in os.listdir()
     assert not [name for name in os.listdir() if name.startswith(".")]  # nothing half-written
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict"])
+def test_any_terminal_shows_any_text(here, encoding):
+    (here / "odd").write_bytes("héllo – 世界 \xff".encode() + b"\xff")
+    for more in ([], ["--json"]):
+        command = [sys.executable, "-m", "eiwref", "windows", "--file", "odd", *more]
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+        if more:
+            assert json.loads(done.stdout)["bytes"] == 21
+
+
+def test_closed_and_full_outputs(here):
+    command = f"{sys.executable} -m eiwref encode text -o t.eiw"
+    done = subprocess.run(command + " >&-", shell=True, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    if os.path.exists("/dev/full"):
+        done = subprocess.run(command + " > /dev/full", shell=True, capture_output=True, timeout=60)
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"eiwref: what was to be printed")
+        assert done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")

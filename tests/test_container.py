@@ -70,6 +70,7 @@ def test_forged_fields_are_found_behind_a_valid_checksum():
         (7, b"\xffqualInfoAC[b=16, v=256]", "is not known"),
         (at, bytes(32), "made with predictor"),
         (at + 32, huge, "expected 9223372036854775808"),
+        (at + 32, b"\xff" * 8, "expected 18446744073709551615"),
         (at + 32, struct.pack(">Q", len(TEXT) - 1), "goes on after the"),
         (at + 40, bytes(32), "another SHA-256"),
         (at + 72, huge, "bytes of tokens, expected"),
@@ -92,6 +93,13 @@ def test_a_gzip_bomb_is_not_unpacked():
     packed = pack(eiwref.tokenizer("GZip[v=256]"), bytes(50_000_000))
     with pytest.raises(ContainerError, match="after the 10 bytes"):
         unpack(forge(packed, 7 + len("GZip[v=256]") + 32, struct.pack(">Q", 10)))
+
+
+def test_a_gzip_file_of_any_declared_length_is_refused():
+    packed = pack(eiwref.tokenizer("GZip[v=256]"), TEXT)
+    for length in (2**63 - 1, 2**64 - 1):
+        with pytest.raises(ContainerError, match=f"expected {length}"):
+            unpack(forge(packed, 7 + len("GZip[v=256]") + 32, struct.pack(">Q", length)))
 
 
 def test_greedy_is_refused_where_it_loses_text():

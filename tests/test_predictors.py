@@ -172,6 +172,8 @@ def test_a_forged_file_is_refused():
         {"precision": "99"},
         {"kind": "rnn"},
         {"limit": "0"},
+        {"symbols": None},
+        {"order": []},
     ):
         forged = save(arrays, metadata={"eiwref": json.dumps(settings | change)})
         with pytest.raises(PredictorError):
@@ -181,6 +183,10 @@ def test_a_forged_file_is_refused():
         ("symbols.1", arrays["symbols.1"] + 300),
         ("counts.1", arrays["counts.1"] * 0),
         ("contexts.1", arrays["contexts.1"][:0]),
+        ("counts.1", arrays["counts.1"].reshape(1, -1)),
+        ("totals.1", arrays["totals.1"] * 0 + 1),
+        ("totals.0", arrays["totals.0"].astype(np.float64) * np.nan),
+        ("counts.0", arrays["counts.0"].astype(np.uint64) + 2**62),
     ):
         forged = save(arrays | {name: values}, metadata={"eiwref": json.dumps(settings)})
         with pytest.raises(PredictorError):

@@ -176,6 +176,23 @@ def test_predictors_that_do_not_fit_are_refused():
             eiwref.tokenizer(f"EqualInfoAC[b=16, v=256, windows={windows}]", uniform(257, precision=24))
 
 
+@pytest.mark.parametrize("text", [5, None, np.array([1, 2]), "half \ud800"])
+def test_what_is_no_text_is_refused(text):
+    with pytest.raises(CodeError, match=r"must be str or bytes|half a surrogate"):
+        eiwref.tokenizer("Bytes").encode(text)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_spans_of_garbage_raise_or_are_spans(spec):
+    tokenizer = eiwref.tokenizer(spec)
+    for ids in ([7] * 9, [[1], [2, 3]], [-1], b"\x00\x01"):
+        try:
+            spans = tokenizer.spans(ids)
+        except CodeError:
+            continue
+        assert spans.shape == (len(ids), 2)
+
+
 def test_save_and_load(tmp_path):
     predictor = Unigram.fit([b"saved with its predictor"])
     path = tmp_path / "t.safetensors"

@@ -55,7 +55,10 @@ class Bits:
 
 def check_ids(ids, vocab_size: int) -> np.ndarray:
     """Ids as a uint32 array of shape (N,); raises `CodeError` at the first one outside the vocabulary."""
-    ids = np.asarray(ids)
+    try:
+        ids = np.asarray(ids)
+    except ValueError:
+        raise CodeError("token ids must be a flat list of integers, found lists of other lengths in it") from None
     if ids.size == 0:
         return np.zeros(0, dtype=np.uint32)
     if ids.ndim != 1 or ids.dtype.kind not in "iu":

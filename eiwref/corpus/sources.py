@@ -30,7 +30,7 @@ def documents(source: str | Path) -> Iterator[bytes]:
         yield from builtin.documents(str(source)[len(BUILTIN) :])
         return
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):
         files = list(_files_below(path))
         if not files:
             raise CorpusError(f"{path}: the folder holds no files")
@@ -64,7 +64,10 @@ class Tally:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    def refuse(error: OSError):
+        raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(parent) / name

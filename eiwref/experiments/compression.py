@@ -7,10 +7,11 @@ not values.
 """
 
 import csv
+import signal
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
+from multiprocessing import Pool
 
 import numpy as np
 from tqdm import tqdm
@@ -44,6 +45,12 @@ UNITS = {
 COLUMNS = [("bytes_per_token", 2), ("uniform", 3), ("unigram", 3)]
 
 
+def check(predictor: Predictor) -> None:
+    """Raise `PredictorError` if some tokenizer cannot use it, before any work is done."""
+    for spec in all_specs():
+        tokenizer(spec, predictor)
+
+
 def run(seed: int, predictor: Predictor, backend: str, command: str) -> Result:
     """All tokenizers on the built-in text, several at a time on as many processes as there are cores."""
     started = time.perf_counter()
@@ -52,12 +59,13 @@ def run(seed: int, predictor: Predictor, backend: str, command: str) -> Result:
     methods = [list(group) for _, group in groupby(sorted(specs, key=_method), key=_method)]
     rows = {}
     packed = dump(predictor)
-    with ProcessPoolExecutor(cores()) as pool:
+    # Interrupts are for this process: it ends the others when it leaves the block.
+    with Pool(cores(), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         # The slow ones first, so that no core is left with a long one at the end.
         methods.sort(key=lambda group: ("windows=" not in group[0], "EqualInfo" not in group[0]))
-        pending = [pool.submit(_measure, group, packed, backend) for group in methods]
-        for done in tqdm(as_completed(pending), total=len(pending), desc="methods", disable=None):
-            rows |= done.result()
+        measured = pool.imap_unordered(partial(_measure, packed=packed, backend=backend), methods)
+        for some in tqdm(measured, total=len(methods), desc="methods", disable=None):
+            rows |= some
     return Result(
         name="compression",
         title="Compression ratios and what a unigram model gains (Tables 2 and 3)",

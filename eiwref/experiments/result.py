@@ -30,7 +30,7 @@ class Result:
     environment: dict
 
     def save(self, path: str | Path) -> None:
-        write_bytes(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+        write_bytes(path, (json.dumps(asdict(self), indent=1) + "\n").encode("ascii"))
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":

@@ -83,6 +83,7 @@ class NGram(Predictor):
         bytes below it and have no end. After contexts of 2 symbols or more, successors seen fewer than
         `min_count` times are left out. `xp` is the array module that counts.
         """
+        frequencies.check_precision(precision, symbols)
         if not 0 <= order <= MAX_ORDER:
             raise PredictorError(f"order is {order}, expected 0 to {MAX_ORDER}")
         end = np.array([symbols - 1] if symbols == BYTES_AND_END else [], dtype=np.int64)
@@ -90,7 +91,8 @@ class NGram(Predictor):
         for text, lengths in _chunks(documents, end):
             for k in range(order + 1):
                 totals[k] = _merge(*totals[k], *_count(text, lengths, k, xp))
-        if not len(totals[0][0]):
+        # Documents that are all empty leave nothing but their ends.
+        if not len(totals[0][0]) or totals[0][0].tolist() == end.tolist():
             raise PredictorError("there is no text to count")
         totals = [pairs for pairs in totals if len(pairs[0])]  # a short text has no long contexts
         tables = [_group(keys, counts, k, min_count if k >= 2 else 1) for k, (keys, counts) in enumerate(totals)]
@@ -163,9 +165,9 @@ class NGram(Predictor):
                 len(contexts) == k * len(totals)
                 and len(totals) == len(sizes) > 0
                 and len(successors) == len(counts) == ends[-1]
-                and successors.max() < BYTES_AND_END
-                and counts.min() > 0
-                and totals.max() < 1 << 32
+                and 0 <= successors.min() <= successors.max() < symbols
+                and 0 < counts.min() <= counts.max() <= totals.max() < 1 << 32
+                and (np.add.reduceat(counts, ends - sizes) <= totals).all()
             )
             if not consistent:
                 raise PredictorError(f"the tables of order {k} do not belong together")

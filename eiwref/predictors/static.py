@@ -10,6 +10,7 @@ import numpy as np
 
 from eiwref.backend import to_numpy
 from eiwref.coding import frequencies
+from eiwref.errors import PredictorError
 from eiwref.predictors.base import BYTES, BYTES_AND_END, LIMIT, Predictor
 
 
@@ -30,10 +31,13 @@ class Unigram(Predictor):
     @classmethod
     def fit(cls, documents: Iterable[bytes], precision: int = frequencies.PRECISION, xp=np) -> "Unigram":
         """Byte counts, and one end of text a document. `xp` is the array module that counts."""
+        frequencies.check_precision(precision, BYTES_AND_END)
         counts = np.zeros(BYTES_AND_END, dtype=np.int64)
         for document in documents:
             counts[:-1] += to_numpy(xp.bincount(xp.frombuffer(document, dtype=xp.uint8), minlength=BYTES))
             counts[-1] += 1
+        if not counts[:-1].any():
+            raise PredictorError("there is no text to count")
         return cls(counts, precision)
 
     def start(self):

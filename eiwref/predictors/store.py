@@ -43,13 +43,13 @@ def parse(data: bytes, name: str) -> tuple[Predictor, dict[str, str]]:
         arrays = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = json.loads(header["__metadata__"]["eiwref"])
-    except (SafetensorError, ValueError, KeyError, TypeError):
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         raise PredictorError(f"{name}: is not a predictor, or is damaged") from None
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise PredictorError(f"{name}: is not a predictor of format {FORMAT}")
     try:
         predictor = _unpack(metadata, arrays)
-    except (KeyError, ValueError, OverflowError, IndexError):
+    except (KeyError, ValueError, TypeError, OverflowError, IndexError):
         raise PredictorError(f"{name}: is damaged, its settings and arrays do not fit together") from None
     except PredictorError as error:
         raise PredictorError(f"{name}: is damaged, {error}") from None
@@ -90,6 +90,8 @@ def _pack(predictor: Predictor) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 
 
 def _unpack(settings: dict, arrays: dict) -> Predictor:
+    if any(values.ndim != 1 or values.dtype.kind not in "iu" for values in arrays.values()):
+        raise ValueError("arrays that are no lists of integers")
     symbols, precision, limit = (int(settings[name]) for name in ("symbols", "precision", "limit"))
     if not (2 <= symbols <= BYTES_AND_END and 1 <= precision <= MAX_PRECISION and 1 <= limit < 1 << 32):
         raise ValueError("settings out of range")

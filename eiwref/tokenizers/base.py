@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eiwref.coding.bits import Bits, from_tokens
-from eiwref.errors import SpecError
+from eiwref.errors import CodeError, SpecError
 from eiwref.files import write_bytes
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import dump
@@ -49,7 +49,7 @@ class Tokenizer(ABC):
 
     def encode(self, text: bytes | str) -> np.ndarray:
         """Token ids, shape (N,), uint32. A string is taken as UTF-8."""
-        return self.compress(_as_bytes(text)).tokens(self.token_bits)
+        return self.compress(as_bytes(text)).tokens(self.token_bits)
 
     def encode_batch(self, texts: Iterable[bytes | str]) -> list[np.ndarray]:
         """`encode` of each text."""
@@ -69,8 +69,8 @@ class Tokenizer(ABC):
         Ranges of neighbours may overlap, as in the paper's Figure 9. A token that holds no byte's bits (an
         end of text, a checksum) gets an empty range.
         """
-        ids = np.asarray(ids)
-        ranges = np.array(self.byte_ranges(from_tokens(ids, self.token_bits)), dtype=np.int64).reshape(-1, 2)
+        packed = from_tokens(ids, self.token_bits)
+        ranges = np.array(self.byte_ranges(packed), dtype=np.int64).reshape(-1, 2)
         starts = np.arange(len(ids)) * self.token_bits
         # Begins and ends both rise, so the bytes that touch a token are neighbours.
         first = np.searchsorted(ranges[:, 1], starts, side="right")
@@ -84,5 +84,15 @@ class Tokenizer(ABC):
         write_bytes(path, dump(self.predictor, tokenizer=self.spec))
 
 
-def _as_bytes(text: bytes | str) -> bytes:
-    return text.encode("utf-8") if isinstance(text, str) else bytes(text)
+def as_bytes(text: bytes | str) -> bytes:
+    """The text's bytes, UTF-8 if it is a string; raises `CodeError` for anything else."""
+    if isinstance(text, bytes | bytearray):
+        return bytes(text)
+    if not isinstance(text, str):
+        raise CodeError(f"text must be str or bytes, found {type(text).__name__}")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise CodeError(
+            f"character {error.start} of the text is half a surrogate pair, which UTF-8 lacks"
+        ) from None

@@ -23,7 +23,7 @@ from eiwref.coding.bits import from_tokens
 from eiwref.errors import ContainerError, EiwrefError
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest
-from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.tokenizers.registry import tokenizer
 
 MAGIC = b"EIW\x1a"
@@ -33,8 +33,9 @@ _BODY = struct.Struct(">32sQ32sQ")
 _CRC = struct.Struct(">I")
 
 
-def pack(tokenizer: Tokenizer, data: bytes) -> bytes:
+def pack(tokenizer: Tokenizer, data: bytes | str) -> bytes:
     """The text as an `.eiw` file; raises `ContainerError` if the tokenizer's code does not give it back."""
+    data = as_bytes(data)
     ids = tokenizer.encode(data)
     # Greedy windows lose text, and what a file holds must come out of it again.
     if not tokenizer.lossless and tokenizer.decode_bytes(ids) != data:

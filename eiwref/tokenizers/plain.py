@@ -4,6 +4,7 @@ Paper, section 3.3 and Appendix A.4. Bytes are tokens as they are (ByT5's way, w
 zlib at its default level with gzip's header and footer.
 """
 
+import sys
 import zlib
 
 from eiwref.coding.bits import Bits
@@ -37,8 +38,9 @@ class GZip(Tokenizer):
     def decompress(self, data, max_bytes=None):
         gzip = zlib.decompressobj(wbits=GZIP_WRAPPER)
         try:
-            # zlib takes a limit of 0 as none.
-            text = gzip.decompress(data) if max_bytes is None else gzip.decompress(data, max_bytes + 1)
+            # zlib takes a limit of 0 as none, and no limit above sys.maxsize.
+            limit = 0 if max_bytes is None else min(max_bytes + 1, sys.maxsize)
+            text = gzip.decompress(data, limit)
         except zlib.error as error:
             raise CodeError(f"not a gzip stream ({error})") from None
         if max_bytes is not None and len(text) > max_bytes:
@@ -52,6 +54,7 @@ class GZip(Tokenizer):
 
     def byte_ranges(self, data):
         """zlib does not tell its bits, so the grain is the compressed byte that completes a text byte."""
+        self.decompress(data)  # raises if it is no gzip stream
         gzip = zlib.decompressobj(wbits=GZIP_WRAPPER)
         ranges, begin = [], 0
         for index in range(len(data)):
