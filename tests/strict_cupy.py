@@ -71,7 +71,7 @@ def _on_device(function):
     return call
 
 
-NAMES = "zeros arange sqrt exp log maximum where concatenate stack bincount unique".split()  # noqa: SIM905
+NAMES = "isfinite zeros arange sqrt exp log maximum where concatenate stack bincount unique".split()  # noqa: SIM905
 
 xp = types.SimpleNamespace(
     asarray=lambda values, dtype=None: to_device(

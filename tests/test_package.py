@@ -19,6 +19,7 @@ ROOMS = [
     "errors",
     "files",
     "backend",
+    "tensors",
     "coding",
     "nn",
     "predictors",
@@ -37,8 +38,8 @@ ROOMS = [
 ]
 FILES = {
     "coding": ["frequencies", "bits", "exact", "finite", "stream"],
-    "nn": ["layers", "attention", "transformer", "gradcheck", "optim", ""],
-    "predictors": ["base", "static", "ngram", "limits", "store"],
+    "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
+    "predictors": ["base", "static", "ngram", "network", "limits", "store"],
     "windows": ["scheme", "stop_cell", "padded", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],
     "corpus": ["builtin", "sources", ""],

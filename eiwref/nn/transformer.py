@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eiwref.errors import ModelError
-from eiwref.nn.attention import Attention
+from eiwref.nn.attention import BUCKETS, Attention
 from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm
 
 
@@ -35,6 +35,14 @@ class Config:
     @property
     def start(self) -> int:
         return self.symbols
+
+    @property
+    def parameters(self) -> int:
+        """How many in matrices, without embeddings and output, as FLOPs are counted (paper, section 3.6).
+
+        The paper's Table 4 counts a third MLP matrix a layer, as a gated MLP has; its text and we have two.
+        """
+        return self.layers * (4 * self.d_model**2 + 2 * self.d_model * self.d_mlp)
 
 
 class Transformer:
@@ -62,6 +70,42 @@ class Transformer:
         if not c.tied:
             params |= _under("output", Linear.init(rng, c.d_model, c.symbols))
         return {name: self.xp.asarray(np.asarray(values, dtype=dtype)) for name, values in params.items()}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every parameter, without making any."""
+        c = self.config
+        d, f = c.d_model, c.d_mlp
+        shapes = {"embedding.table": (c.symbols + 1, d), "norm.gain": (d,)}
+        for i in range(c.layers):
+            square = dict.fromkeys(("query", "key", "value", "output"), (d, d))
+            shapes |= _under(f"blocks.{i}.attention", square | {"bias": (BUCKETS, c.heads)})
+            shapes |= _under(f"blocks.{i}.mlp", {"up": (d, f), "down": (f, d)})
+            shapes |= {f"blocks.{i}.norm_attention.gain": (d,), f"blocks.{i}.norm_mlp.gain": (d,)}
+        return shapes if c.tied else shapes | {"output.weight": (d, c.symbols)}
+
+    def check_params(self, params: dict) -> None:
+        """Raise `ModelError` unless these are finite floats of this network's shapes, all and no others."""
+        expected = self.shapes()
+        for name in sorted(expected.keys() | params.keys()):
+            if name not in params or name not in expected:
+                raise ModelError(f"array {name} is {'missing' if name in expected else 'of another network'}")
+            if params[name].shape != expected[name] or params[name].dtype.kind != "f":
+                found = f"{params[name].dtype} of shape {params[name].shape}"
+                raise ModelError(f"array {name} is {found}, expected floats of shape {expected[name]}")
+            if not bool(self.xp.isfinite(params[name]).all()):
+                raise ModelError(f"array {name} holds numbers that are not finite")
+
+    def not_finite(self, params: dict, ids) -> str:
+        """Where the first number that is not finite comes from: a parameter or the output of a layer."""
+        for name, values in params.items():
+            if not bool(self.xp.isfinite(values).all()):
+                return name
+        x, _ = self._embedding.forward(_below("embedding", params), ids)
+        for i in range(self.config.layers):
+            x, _ = self._block(_below(f"blocks.{i}", params), x, None)
+            if not bool(self.xp.isfinite(x).all()):
+                return f"blocks.{i}"
+        return "output"
 
     def forward(self, params, ids, past=None):
         """(logits (B, T, symbols), cache) of ids (B, T).

@@ -4,19 +4,18 @@ The digest is a SHA-256 over settings and arrays in a fixed order and byte order
 files and results, and tells whether a file is whole.
 """
 
-import hashlib
 import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
+from eiwref import tensors
 from eiwref.coding.frequencies import MAX_PRECISION
-from eiwref.errors import PredictorError
+from eiwref.errors import EiwrefError, PredictorError
 from eiwref.files import data_path, read_bytes, write_bytes
 from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.network import Network
 from eiwref.predictors.ngram import MAX_ORDER, NGram
 from eiwref.predictors.static import Unigram
 
@@ -26,39 +25,29 @@ DEFAULT = "ngram.safetensors"
 
 def digest(predictor: Predictor) -> str:
     """64 hexadecimal digits that two predictors share only if they predict the same."""
-    return _digest(*_pack(predictor))
+    return tensors.digest(*_pack(predictor))
 
 
 def dump(predictor: Predictor, **settings: str) -> bytes:
     """The predictor as the bytes of a safetensors file; more `settings` may travel with it."""
-    own, arrays = _pack(predictor)
-    metadata = own | {"digest": _digest(own, arrays)} | settings
-    # One setting only, since safetensors keeps several in no fixed order.
-    return save(arrays, metadata={"eiwref": json.dumps(metadata, sort_keys=True)})
+    return tensors.dump(*_pack(predictor), settings)
 
 
 def parse(data: bytes, name: str) -> tuple[Predictor, dict[str, str]]:
     """(predictor, settings) from `dump`'s bytes; `name` is what errors call them."""
+    settings, arrays = tensors.parse(data, name, FORMAT, PredictorError)
     try:
-        arrays = load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = json.loads(header["__metadata__"]["eiwref"])
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-        raise PredictorError(f"{name}: is not a predictor, or is damaged") from None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise PredictorError(f"{name}: is not a predictor of format {FORMAT}")
-    try:
-        predictor = _unpack(metadata, arrays)
+        predictor = _unpack(settings, arrays)
     except (KeyError, ValueError, TypeError, OverflowError, IndexError):
         raise PredictorError(f"{name}: is damaged, its settings and arrays do not fit together") from None
-    except PredictorError as error:
+    except EiwrefError as error:
         raise PredictorError(f"{name}: is damaged, {error}") from None
     found = digest(predictor)
-    if found != metadata.get("digest"):
+    if found != settings.get("digest"):
         raise PredictorError(
-            f"{name}: is damaged, its digest is {found[:16]}, expected {metadata.get('digest')!s:.16}"
+            f"{name}: is damaged, its digest is {found[:16]}, expected {settings.get('digest')!s:.16}"
         )
-    return predictor, metadata
+    return predictor, settings
 
 
 def save_predictor(predictor: Predictor, path: str | Path) -> str:
@@ -90,11 +79,13 @@ def _pack(predictor: Predictor) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 
 
 def _unpack(settings: dict, arrays: dict) -> Predictor:
-    if any(values.ndim != 1 or values.dtype.kind not in "iu" for values in arrays.values()):
-        raise ValueError("arrays that are no lists of integers")
     symbols, precision, limit = (int(settings[name]) for name in ("symbols", "precision", "limit"))
     if not (2 <= symbols <= BYTES_AND_END and 1 <= precision <= MAX_PRECISION and 1 <= limit < 1 << 32):
         raise ValueError("settings out of range")
+    if settings["kind"] == "network":
+        return Network.from_tensors(json.loads(settings["config"]), arrays, symbols, precision, limit)
+    if any(values.ndim != 1 or values.dtype.kind not in "iu" for values in arrays.values()):
+        raise ValueError("arrays that are no lists of integers")
     if settings["kind"] == "unigram":
         if len(arrays["counts"]) != symbols:
             raise ValueError("counts of another alphabet")
@@ -102,13 +93,3 @@ def _unpack(settings: dict, arrays: dict) -> Predictor:
     if settings["kind"] == "ngram" and 0 <= int(settings["order"]) <= MAX_ORDER:
         return NGram.from_tensors(int(settings["order"]), arrays, symbols, precision, limit)
     raise ValueError("unknown kind")
-
-
-def _digest(settings: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
-    whole = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name in sorted(arrays):
-        values = arrays[name]
-        # Little-endian 64-bit integers, whatever type the file uses.
-        whole.update(f"{name} {len(values)}\n".encode())
-        whole.update(values.astype("<i8").tobytes())
-    return whole.hexdigest()

@@ -1,0 +1,99 @@
+"""M1 in floating point: a transformer's softmax, rounded to integers.
+
+Paper, section 3.2. Encoder and decoder take the same steps at the same shapes, one symbol at a time, so that
+on one machine both see the same floats and a round trip holds. **On another machine it may not**: exp, matrix
+products and their order of summation differ between processors, libraries, thread counts and batch sizes; one
+cumulative frequency moves by one, and from there on the decoder reads another text (the paper's section 3.7
+names this and leaves it open). A container's SHA-256 finds it; an M1 in exact integers will end it.
+"""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from eiwref.coding import frequencies
+from eiwref.errors import PredictorError
+from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.static import Unigram
+
+WEIGHT_BITS = 30  # of a probability, before it becomes a frequency
+REMEMBERED = 3  # symbols: the first few of a window come again and again
+
+
+class _State:
+    """The network after some symbols: what it remembers of them and what it expects next."""
+
+    def __init__(self, past, logits, seen):
+        self.past = past
+        self.logits = logits  # (257,), float
+        self.seen = seen
+        self.cumulative = {}  # by size of the alphabet
+        self.after = {}  # states one symbol on, of the first few symbols
+
+
+class Network(Predictor):
+    """A transformer over 257 symbols; `counts` of its training text's symbols are its static part."""
+
+    def __init__(
+        self,
+        network: Transformer,
+        params: dict,
+        counts,
+        symbols: int = BYTES_AND_END,
+        precision: int = frequencies.PRECISION,
+    ):
+        if network.config.symbols != BYTES_AND_END:
+            raise PredictorError(f"an M1 predicts {BYTES_AND_END} symbols, this network {network.config.symbols}")
+        self.network = network
+        self.params = params
+        self.counts = np.asarray(counts, dtype=np.int64)
+        self.symbols = symbols
+        self.precision = precision
+        self.limit = network.config.context  # the start takes the place of the symbol that is not yet there
+        self._start = None
+
+    def start(self):
+        if self._start is None:
+            self._start = self._step(self.network.config.start, None, 0)
+        return self._start
+
+    def cdf(self, state):
+        if self.symbols not in state.cumulative:
+            p = np.exp(state.logits - state.logits.max())
+            weights = (p / p.sum() * (1 << WEIGHT_BITS)).astype(np.int64)
+            state.cumulative[self.symbols] = frequencies.from_weights(weights[: self.symbols], self.precision)
+        return state.cumulative[self.symbols]
+
+    def advance(self, state, symbol):
+        if symbol in state.after:
+            return state.after[symbol]
+        following = self._step(symbol, state.past, state.seen + 1)
+        if state.seen < REMEMBERED:
+            state.after[symbol] = following
+        return following
+
+    def static(self):
+        return Unigram(self.counts[: self.symbols], self.precision, self.limit)
+
+    def tensors(self):
+        config = json.dumps(asdict(self.network.config), sort_keys=True)
+        return {"kind": "network", "config": config}, self.params | {"counts": self.counts}
+
+    @classmethod
+    def from_tensors(cls, config: dict, arrays: dict, symbols: int, precision: int, limit: int) -> "Network":
+        """The inverse of `tensors`; raises `EiwrefError` or `ValueError` if the arrays are not this network's."""
+        network = Transformer(Config(**config))
+        params = {name: values for name, values in arrays.items() if name != "counts"}
+        network.check_params(params)
+        if limit != network.config.context or arrays["counts"].shape != (BYTES_AND_END,):
+            raise ValueError("limit or counts of another network")
+        return cls(network, params, arrays["counts"], symbols, precision)
+
+    def _step(self, symbol, past, seen) -> _State:
+        logits, cache = self.network.forward(self.params, np.array([[symbol]]), past)
+        return _State(self.network.present(cache), logits[0, -1].astype(np.float64), seen)
+
+    def _over(self, symbols):
+        return Network(self.network, self.params, self.counts, symbols, self.precision)

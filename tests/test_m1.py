@@ -1,0 +1,165 @@
+"""A transformer as a predictor: trained a little, saved, loaded, and driving every coder."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+import eiwref
+from eiwref import verify
+from eiwref.corpus import builtin
+from eiwref.errors import ModelError, PredictorError
+from eiwref.nn.optim import Adafactor, AdamW
+from eiwref.nn.train import crops, train
+from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.network import Network
+from eiwref.predictors.store import digest, dump, parse
+
+CONFIG = Config(symbols=257, d_model=32, heads=2, layers=2, d_mlp=64, context=48)
+TEXTS = [np.frombuffer(text, dtype=np.uint8) for text in builtin.documents("train")[:12]]
+
+
+@pytest.fixture(scope="module")
+def m1():
+    rng = np.random.default_rng(3)
+    network = Transformer(CONFIG)
+    batches = crops(TEXTS, CONFIG.context, batch=16, end=256, rng=rng)
+    run = train(network, network.init(rng), batches, AdamW(), lambda step: 3e-3, steps=60)
+    steps, params = zip(*run, strict=True)
+    assert steps[0].loss > 5.5
+    assert steps[-1].loss < 3.2
+    assert [step.step for step in steps] == list(range(1, 61))
+    counts = np.bincount(np.concatenate(TEXTS), minlength=257) + 1
+    return Network(network, params[-1], counts)
+
+
+def test_cached_steps_are_the_whole_at_once(m1):
+    text = builtin.documents("held-out")[0][:40]
+    whole, _ = m1.network.forward(m1.params, np.array([[257, *text]]))
+    state = m1.start()
+    for position, symbol in enumerate(text):
+        np.testing.assert_allclose(state.logits, whole[0, position], rtol=1e-3, atol=1e-4)
+        state = m1.advance(state, symbol)
+
+
+def test_states_stay_valid(m1):
+    """A tree is grown breadth first: one state is advanced by many symbols, in any order."""
+    start = m1.start()
+    before = list(m1.cdf(start))
+    children = {symbol: list(m1.cdf(m1.advance(start, symbol))) for symbol in (97, 98, 99)}
+    deep = start
+    for symbol in b"abcdef":
+        deep = m1.advance(deep, symbol)
+    assert list(m1.cdf(start)) == before
+    for symbol in (99, 97, 98):
+        assert list(m1.cdf(m1.advance(start, symbol))) == children[symbol]
+
+
+@pytest.mark.parametrize(
+    "spec", ["AC[v=256]", "StaticAC[v=65k]", "EqualInfoAC[b=16, v=65k]", "EqualInfoAC[b=128, v=256]"]
+)
+def test_round_trips_past_the_context(m1, spec):
+    text = builtin.documents("held-out")[0][:300]
+    row = verify.round_trip(eiwref.tokenizer(spec, m1), text)
+    assert row.lossless
+    assert row.failed_windows == 0
+
+
+def test_a_trained_m1_compresses_better_than_its_unigram(m1):
+    text = builtin.documents("held-out")[1][:600]
+    ac, static = (verify.round_trip(eiwref.tokenizer(spec, m1), text) for spec in ("AC[v=256]", "StaticAC[v=256]"))
+    assert ac.tokens < static.tokens
+
+
+def test_save_and_load(m1):
+    loaded, _ = parse(dump(m1), "m1")
+    assert digest(loaded) == digest(m1)
+    assert list(loaded.cdf(loaded.advance(loaded.start(), 65))) == list(m1.cdf(m1.advance(m1.start(), 65)))
+
+
+def test_weights_of_another_shape_are_refused(m1):
+    def changed(config=None, **arrays):
+        params = {name: values for name, values in (m1.params | arrays).items() if values is not None}
+        other = Network(Transformer(config or CONFIG), params, m1.counts)
+        with pytest.raises(PredictorError) as error:
+            parse(dump(other), "m1")
+        return str(error.value)
+
+    gain = m1.params["norm.gain"]
+    assert "norm.gain is float32 of shape (33,), expected floats of shape (32,)" in changed(
+        **{"norm.gain": np.ones(33, np.float32)}
+    )
+    assert "norm.gain is missing" in changed(**{"norm.gain": None})
+    assert "extra is of another network" in changed(extra=gain)
+    assert "not finite" in changed(**{"norm.gain": gain * np.float32("nan")})
+    assert "blocks.2" in changed(Config(**{**asdict(CONFIG), "layers": 3}))
+    packed = dump(m1)
+    with pytest.raises(PredictorError, match="damaged"):
+        parse(packed[:-100], "m1")
+    with pytest.raises(PredictorError, match="its digest is"):
+        parse(packed[:-100] + b"\x01" * 100, "m1")
+
+
+def test_an_m1_over_another_alphabet_is_refused():
+    with pytest.raises(PredictorError, match="an M1 predicts 257 symbols"):
+        Network(Transformer(Config(5, 8, 2, 1, 8, 8)), {}, [])
+
+
+def test_crops_begin_with_the_start_and_know_where_documents_end():
+    rng = np.random.default_rng(0)
+    documents = [np.array([1, 2, 3]), np.array([4, 5])]
+    ids, targets = next(crops(documents, context=7, batch=3, end=9, rng=rng))
+    assert targets.tolist() == [[1, 2, 3, 9, 4, 5, 9]] * 3
+    assert ids.tolist() == [[10, 1, 2, 3, 9, 4, 5]] * 3
+    with pytest.raises(ModelError, match="7 symbols long, shorter than one piece of 8"):
+        next(crops(documents, context=8, batch=1, end=9, rng=rng))
+
+
+@pytest.mark.parametrize("optimizer", [AdamW(), Adafactor(factored_from=16)])
+def test_training_again_gives_the_same_bits(optimizer):
+    def run():
+        rng = np.random.default_rng(1)
+        network = Transformer(CONFIG)
+        batches = crops(TEXTS, CONFIG.context, batch=4, end=256, rng=rng)
+        *_, (step, params) = train(network, network.init(rng), batches, optimizer, lambda step: 1e-2, steps=5)
+        return step, params
+
+    (one, first), (other, second) = run(), run()
+    assert one == other
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_layer():
+    rng = np.random.default_rng(1)
+    network = Transformer(CONFIG)
+    params = network.init(rng)
+    batches = crops(TEXTS, CONFIG.context, batch=2, end=256, rng=rng)
+    broken = params | {"blocks.1.mlp.up": params["blocks.1.mlp.up"] * np.float32(1e38)}
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ModelError, match=r"not finite at step 1, first in blocks.1[;.]"),
+    ):
+        list(train(network, broken, batches, AdamW(), lambda step: 1e-3, steps=3))
+    with np.errstate(all="ignore"), pytest.raises(ModelError, match="not finite at step"):
+        list(train(network, params, batches, AdamW(), lambda step: 1e38, steps=9))
+
+
+def test_shapes_are_those_of_fresh_parameters():
+    for config in (CONFIG, Config(**{**asdict(CONFIG), "tied": True})):
+        network = Transformer(config)
+        fresh = network.init(np.random.default_rng(0))
+        assert network.shapes() == {name: values.shape for name, values in fresh.items()}
+        network.check_params(fresh)
+        counted = sum(
+            v.size for n, v in fresh.items() if n.startswith("blocks") and "bias" not in n and "gain" not in n
+        )
+        assert config.parameters == counted
+
+
+def test_the_papers_sizes_count_three_matrices_a_layer_in_the_mlp():
+    """Table 4's names fit a gated MLP (up, gate, down); a ReLU MLP as the text describes has one matrix less."""
+    sizes = {"3m": (256, 4, 3, 1024), "25m": (512, 8, 6, 2048), "113m": (768, 12, 12, 3072)}
+    for name, (d, heads, layers, f) in sizes.items():
+        ours = Config(257, d, heads, layers, f, 1024).parameters
+        assert (ours + layers * d * f) / 1e6 == pytest.approx(float(name[:-1]), rel=0.06)
+        assert ours < 0.8 * float(name[:-1]) * 1e6
