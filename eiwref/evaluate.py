@@ -1,13 +1,15 @@
 """How well tokens can be predicted, in bits per byte of the text they stand for.
 
 Paper, sections 3.6 and 3.7 and Table 3. bits/byte = bits to write the tokens / bytes of text, each summed over all
-documents and divided once. The two models here know nothing of order: *uniform* gives every id the
-same probability, *unigram* its share of other text's tokens.
+documents and divided once. Two models know nothing of order: *uniform* gives every id the same probability,
+*unigram* its share of other text's tokens. The third is M2.
 """
 
 import numpy as np
 
 from eiwref.backend import to_numpy
+from eiwref.nn.layers import token_nats
+from eiwref.nn.transformer import Config, Transformer
 
 
 def uniform_bits(tokens: int, vocab_size: int) -> float:
@@ -24,3 +26,44 @@ def unigram_bits(train_ids, ids, vocab_size: int, xp=np) -> float:
     counts = to_numpy(xp.bincount(xp.asarray(train_ids), minlength=vocab_size)) + 1
     seen = to_numpy(xp.bincount(xp.asarray(ids), minlength=vocab_size))
     return float(seen @ np.log2(counts.sum() / counts))
+
+
+def model_bits(network: Transformer, params: dict, documents: list, batch: int = 16) -> float:
+    """Bits that an M2 spends on documents of ids, the end of each included.
+
+    Every document is cut into pieces of the context's length, each begun afresh from the start, as in
+    training: what stands before a piece is not seen, so a longer context would do better.
+    """
+    xp, config = network.xp, network.config
+    end = config.symbols - 1
+    pieces = []
+    for document in documents:
+        whole = np.append(document, end).astype(np.int64)
+        pieces += np.split(whole, range(config.context, len(whole), config.context))
+    nats = 0.0
+    # Pieces of like length share a batch; what pads the shorter ones is not counted.
+    pieces.sort(key=len)
+    for at in range(0, len(pieces), batch):
+        group = pieces[at : at + batch]
+        longest = max(map(len, group))
+        targets = np.full((len(group), longest), end, dtype=np.int64)
+        for row, piece in enumerate(group):
+            targets[row, : len(piece)] = piece
+        ids = np.concatenate([np.full((len(group), 1), config.start), targets[:, :-1]], axis=1)
+        logits, _ = network.forward(params, xp.asarray(ids))
+        counted = np.arange(longest)[None, :] < np.array([len(piece) for piece in group])[:, None]
+        nats += float((token_nats(logits, xp.asarray(targets), xp) * xp.asarray(counted)).sum())
+    return nats / float(np.log(2))
+
+
+def flops_per_byte(
+    config: Config, bytes_per_token: float, m1: Config | None = None, softmax: bool = False
+) -> float:
+    """2 x parameters without embeddings for each token, spread over its bytes (paper, section 3.6).
+
+    `m1`: add what running M1 costs, 2 x its parameters for each byte. `softmax`: count the output layers too,
+    which the paper leaves out and which at a vocabulary of 65,536 outweighs a small network.
+    """
+    own = config.parameters + softmax * config.d_model * config.symbols
+    teacher = 0 if m1 is None else m1.parameters + softmax * m1.d_model * m1.symbols
+    return 2 * own / bytes_per_token + 2 * teacher

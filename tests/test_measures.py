@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
 from mpmath import mp
 
@@ -10,9 +11,10 @@ import eiwref
 from eiwref import demo, verify
 from eiwref.corpus import builtin
 from eiwref.errors import EiwrefError
-from eiwref.evaluate import uniform_bits, unigram_bits
+from eiwref.evaluate import flops_per_byte, model_bits, uniform_bits, unigram_bits
 from eiwref.experiments import compression
 from eiwref.experiments.result import Result
+from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.static import uniform
 
 
@@ -150,3 +152,34 @@ def test_greedy_fails_where_the_prototype_failed():
 def test_a_predictor_that_knows_nothing_compresses_nothing():
     row = verify.round_trip(eiwref.tokenizer("AC[v=256]", uniform(257)), random.Random(5).randbytes(2000))
     assert 1.0 <= row.bits_per_byte / 8 < 1.01
+
+
+def test_bits_of_a_model_are_those_of_its_logits_one_document_at_a_time():
+    rng = np.random.default_rng(4)
+    config = Config(symbols=7, d_model=8, heads=2, layers=1, d_mlp=8, context=5)
+    network = Transformer(config)
+    params = network.init(rng, dtype=np.float64)
+    documents = [rng.integers(0, 6, size) for size in (0, 3, 4, 5, 12, 1)]
+    expected = 0.0
+    for document in documents:
+        text = [*document, 6]
+        for at in range(0, len(text), 5):
+            piece = text[at : at + 5]
+            logits, _ = network.forward(params, np.array([[7, *piece[:-1]]]))
+            p = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=1, keepdims=True)
+            expected -= sum(np.log2(p[i, symbol]) for i, symbol in enumerate(piece))
+    for batch in (1, 3, 16):
+        assert model_bits(network, params, documents, batch) == pytest.approx(expected, rel=1e-12)
+
+
+def test_flops_are_the_papers():
+    """Table 15's 25m rows for Bytes and EqualInfoAC[b=16, v=256], from the sizes it states."""
+
+    class Stated:
+        def __init__(self, millions, d_model=512, symbols=256):
+            self.parameters, self.d_model, self.symbols = millions * 1e6, d_model, symbols
+
+    assert flops_per_byte(Stated(25), 1.0) == pytest.approx(50.0e6)
+    assert flops_per_byte(Stated(25), 2.66, m1=Stated(3)) == pytest.approx(24.80e6, rel=0.01)
+    counted = flops_per_byte(Stated(25, symbols=65536), 5.31, softmax=True) - flops_per_byte(Stated(25), 5.31)
+    assert counted == pytest.approx(2 * 512 * 65536 / 5.31)

@@ -102,6 +102,22 @@ class Embedding:
         return None, {"table": dtable}
 
 
+def token_nats(logits, targets, xp):
+    """-log softmax(logits)[target] of each target in nats; logits (..., V), targets (...) -> (...)."""
+    return _log_softmax_parts(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), xp)[0].reshape(
+        targets.shape
+    )
+
+
+def _log_softmax_parts(flat, wanted, xp):
+    """(nats (N,), log Z (N,), probabilities (N, V)) of logits (N, V) and targets (N,)."""
+    highest = flat.max(axis=-1, keepdims=True)  # exp never overflows
+    exponentials = xp.exp(flat - highest)
+    sums = exponentials.sum(axis=-1, keepdims=True)
+    log_z = (xp.log(sums) + highest)[:, 0]
+    return log_z - flat[xp.arange(len(flat)), wanted], log_z, exponentials / sums
+
+
 class CrossEntropy:
     """Mean over all targets of log Z - logit[target] + z (log Z)^2, in nats, Z = sum of exp(logits).
 
@@ -114,21 +130,15 @@ class CrossEntropy:
 
     def forward(self, logits, targets):
         """(loss, cache); logits (..., V), targets (...) of ids."""
-        xp = self.xp
         flat, wanted = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)  # (N, V), (N,)
-        highest = flat.max(axis=-1, keepdims=True)  # exp never overflows
-        exponentials = xp.exp(flat - highest)
-        sums = exponentials.sum(axis=-1, keepdims=True)
-        log_z = (xp.log(sums) + highest)[:, 0]  # (N,)
-        rows = xp.arange(len(flat))
-        nats = log_z - flat[rows, wanted]  # (N,)
+        nats, log_z, probabilities = _log_softmax_parts(flat, wanted, self.xp)
         loss = (nats + self.z_loss * log_z * log_z).mean()
-        return loss, (exponentials / sums, log_z, rows, wanted, logits.shape)
+        return loss, (probabilities, log_z, wanted, logits.shape)
 
     def backward(self, cache):
         """dlogits of the mean loss, shaped as the logits."""
-        probabilities, log_z, rows, wanted, shape = cache
+        probabilities, log_z, wanted, shape = cache
         # d log Z / d logits is the softmax; both terms pull on it.
         dlogits = probabilities * (1 + 2 * self.z_loss * log_z)[:, None]
-        dlogits[rows, wanted] -= 1
-        return (dlogits / len(rows)).reshape(shape)
+        dlogits[self.xp.arange(len(wanted)), wanted] -= 1
+        return (dlogits / len(wanted)).reshape(shape)
