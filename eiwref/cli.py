@@ -220,6 +220,19 @@ def _demo(options) -> int:
     return 1 if any(row["claims_lossless"] and not row["lossless"] for row in result.rows) else 0
 
 
+def _network(options) -> int:
+    """train, eval and sample: the module that has them is imported only when one is asked for."""
+    from eiwref import cli_networks
+
+    command = {"train": cli_networks.train_command, "eval": cli_networks.eval_command}
+    found = command.get(options.name, cli_networks.sample_command)(options, _predictor(options))
+    if options.json:
+        _print_json(found)
+    else:
+        cli_networks.report(found)
+    return 0
+
+
 def _predictor(options) -> Predictor | None:
     """The one named with --predictor; None stands for the one that travels with the package."""
     return None if options.predictor is None else eiwref.load_predictor(options.predictor)
@@ -250,8 +263,27 @@ def _seed(text: str) -> int:
     return value
 
 
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+_positive.__name__ = "positive number"
 _seed.__name__ = "integer from 0 on"
 _count.__name__ = "positive integer"  # how argparse calls it when it refuses
+
+
+SIZES = (
+    ("d-model", 128, "width of the network"),
+    ("heads", 4, "heads of attention"),
+    ("layers", 2, "blocks"),
+    ("context", 128, "positions"),
+    ("batch", 16, "sequences a step"),
+    ("steps", 300, "steps"),
+    ("warm-up", 30, "steps until the learning rate is whole; the paper has 10000"),
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -265,7 +297,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, run, text: str, predictor: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, name=name)
         command.add_argument("--json", action="store_true", help="print figures as JSON")
         if predictor:
             command.add_argument(
@@ -326,5 +358,33 @@ def _parser() -> argparse.ArgumentParser:
     command = add("demo", _demo, "the idea on real text: windows of a sentence, then every tokenizer's figures")
     command.add_argument("--out", default="eiwref-demo", metavar="FOLDER", help="default: eiwref-demo")
     command.add_argument("--seed", type=_seed, default=0, help="draws the sentence (default: 0)")
+    add_backend(command)
+
+    def add_seed(command) -> None:
+        command.add_argument("--seed", type=_seed, default=0, help="of all that is random (default: 0)")
+
+    texts = {"nargs": "+", "metavar": "TEXT", "help": "as for fit"}
+    command = add("train", _network, "train a byte model M1 (a predictor), or an M2 on a tokenizer's ids")
+    command.add_argument("kind", choices=("m1", "m2"))
+    command.add_argument("texts", **texts)
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    add_tokenizer(command, default=default_spec)
+    for name, default, text in SIZES:
+        command.add_argument(f"--{name}", type=_count, default=default, help=f"{text} (default: {default})")
+    command.add_argument("--optimizer", choices=("adamw", "adafactor"), default="adamw", help="default: adamw")
+    command.add_argument("--learning-rate", type=_positive, default=3e-3, help="of adamw (default: 0.003)")
+    add_seed(command)
+    add_backend(command)
+
+    command = add("eval", _network, "bits/byte of an M2 on a text, and what they cost")
+    command.add_argument("model", metavar="M2")
+    command.add_argument("texts", **texts)
+    add_backend(command)
+
+    command = add("sample", _network, "text that an M2 makes up")
+    command.add_argument("model", metavar="M2")
+    command.add_argument("--tokens", type=_count, default=100, help="at most (default: 100)")
+    command.add_argument("--temperature", type=_positive, default=1.0, help="default: 1.0")
+    add_seed(command)
     add_backend(command)
     return parser

@@ -26,6 +26,7 @@ ROOMS = [
     "windows",
     "tokenizers",
     "corpus",
+    "m2",
     "evaluate",
     "verify",
     "show",
@@ -33,6 +34,7 @@ ROOMS = [
     "plots",
     "demo",
     "",  # eiwref itself: the names for users
+    "cli_networks",
     "cli",
     "__main__",
 ]

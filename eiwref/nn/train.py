@@ -48,7 +48,8 @@ def train(
     state = optimizer.init(params)
     for step in range(1, steps + 1):
         ids, targets = (xp.asarray(array) for array in next(batches))
-        loss, grads = network.loss(params, ids, targets)
+        with np.errstate(all="ignore"):  # the loss tells, and better
+            loss, grads = network.loss(params, ids, targets)
         if not np.isfinite(float(loss)):
             where = network.not_finite(params, ids)
             raise ModelError(f"the loss is not finite at step {step}, first in {where}; try a lower learning rate")

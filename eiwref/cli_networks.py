@@ -1,0 +1,135 @@
+"""The commands for networks: train an M1 or M2, measure an M2, let it write."""
+
+import math
+import sys
+from itertools import chain
+
+import numpy as np
+from tqdm import tqdm
+
+import eiwref
+from eiwref import backend, files
+from eiwref.corpus import sources
+from eiwref.errors import EiwrefError
+from eiwref.evaluate import flops_per_byte, model_bits, uniform_bits
+from eiwref.experiments.result import environment
+from eiwref.m2 import M2, text_of
+from eiwref.nn.optim import Adafactor, AdamW, inverse_square_root
+from eiwref.nn.train import crops, train
+from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.network import Network
+from eiwref.predictors.store import save_predictor
+from eiwref.show import printable
+
+
+def train_command(options, predictor: Predictor | None) -> dict:
+    """`eiwref train m1|m2`: returns what is to be reported."""
+    xp = backend.array_module(options.backend)
+    files.check_writable(options.out)
+    texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
+    if options.kind == "m1":
+        symbols = BYTES_AND_END
+        documents = [np.frombuffer(text, dtype=np.uint8) for text in texts]
+    else:
+        tokenizer = eiwref.tokenizer(options.tokenizer, predictor)
+        symbols = tokenizer.vocab_size + 1
+        documents = [tokenizer.encode(text) for text in tqdm(texts, desc="tokens", disable=None)]
+    config = Config(symbols, options.d_model, options.heads, options.layers, 4 * options.d_model, options.context)
+    network, rng = Transformer(config, xp), np.random.default_rng(options.seed)
+    params, losses = _train(network, documents, rng, options)
+    if options.kind == "m1":
+        counts = np.bincount(np.concatenate(documents), minlength=BYTES_AND_END)
+        counts[-1] = len(documents)
+        host = {name: backend.to_numpy(values) for name, values in params.items()}
+        save_predictor(Network(Transformer(config), host, counts), options.out)
+    else:
+        M2(tokenizer, network, params).save(options.out)
+    tokens = sum(map(len, documents))
+    return {
+        "command": options.command,
+        "file": options.out,
+        "parameters_without_embeddings": config.parameters,
+        "steps": options.steps,
+        "symbols_seen": options.steps * options.batch * options.context,
+        "bytes_seen": round(options.steps * options.batch * options.context * sum(map(len, texts)) / tokens),
+        "loss_first": round(losses[0], 4),
+        "loss_last_tenth": round(float(np.mean(losses[-max(1, len(losses) // 10) :])), 4),
+        "environment": environment(),
+    }
+
+
+def _train(network, documents, rng, options) -> tuple[dict, list[float]]:
+    """(parameters, the loss of every step in nats)"""
+    batches = crops(documents, options.context, options.batch, network.config.symbols - 1, rng)
+    if options.optimizer == "adafactor":
+        optimizer = Adafactor()
+
+        def learning_rate(step):
+            return inverse_square_root(step, options.warm_up)
+    else:
+        optimizer = AdamW()
+
+        def learning_rate(step):
+            # Up in a straight line, then down along half a cosine to a tenth.
+            done = step / options.steps
+            fall = 0.55 + 0.45 * math.cos(math.pi * done)
+            return options.learning_rate * min(1.0, step / options.warm_up) * fall
+
+    losses = []
+    run = train(network, network.init(rng), batches, optimizer, learning_rate, options.steps)
+    bar = tqdm(run, total=options.steps, desc="steps", disable=None)
+    for step, newest in bar:
+        params = newest
+        losses.append(step.loss)
+        bar.set_postfix(loss=f"{step.loss:.3f}")
+    return params, losses
+
+
+def eval_command(options, predictor: Predictor | None) -> dict:
+    """`eiwref eval`: bits/byte and what they cost."""
+    m2 = M2.load(options.model, predictor, backend.array_module(options.backend))
+    texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
+    size = sum(map(len, texts))
+    if not size:
+        raise EiwrefError("there is no text to measure")
+    documents = [m2.tokenizer.encode(text) for text in tqdm(texts, desc="tokens", disable=None)]
+    tokens = sum(map(len, documents))
+    config, ratio = m2.network.config, size / tokens
+    behind = m2.tokenizer.predictor
+    # StaticAC looks its one distribution up; only the others run M1 at every byte.
+    runs_m1 = isinstance(behind, Network) and not m2.tokenizer.spec.startswith("StaticAC")
+    m1 = behind.network.config if runs_m1 else None
+    return {
+        "command": options.command,
+        "tokenizer": m2.tokenizer.spec,
+        "bytes": size,
+        "tokens": tokens,
+        "documents": len(documents),
+        "bits_per_byte": model_bits(m2.network, m2.params, documents) / size,
+        "uniform_bits_per_byte": uniform_bits(tokens, m2.tokenizer.vocab_size) / size,
+        "flops_per_byte": flops_per_byte(config, ratio, m1),
+        "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
+        "bytes_per_step": ratio,
+        "environment": environment(),
+    }
+
+
+def sample_command(options, predictor: Predictor | None) -> dict:
+    """`eiwref sample`: text that M2 makes up."""
+    m2 = M2.load(options.model, predictor, backend.array_module(options.backend))
+    rng = np.random.default_rng(options.seed)
+    ids = list(m2.sample(rng, options.tokens, options.temperature))
+    text, remark = text_of(m2.tokenizer, ids)
+    shown = "\n".join(printable(line) for line in text.split(b"\n"))
+    return {"command": options.command, "tokens": len(ids), "bytes": len(text), "remark": remark, "text": shown}
+
+
+def report(found: dict) -> None:
+    """A line a figure; a text as it is."""
+    for name, value in found.items():
+        if name not in ("text", "environment"):
+            print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
+    if "text" in found:
+        print("\n" + found["text"])
+    sys.stdout.flush()

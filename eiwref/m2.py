@@ -1,0 +1,111 @@
+"""M2: a transformer over a tokenizer's ids, with the tokenizer it belongs to, as one thing and as a file.
+
+Paper, section 3.5. One id above the vocabulary ends a document, for all methods alike (the paper puts an end
+mark into the text instead). The file names the predictor behind the tokenizer by digest and does not hold it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eiwref import tensors
+from eiwref.backend import to_numpy
+from eiwref.errors import CodeError, EiwrefError, ModelError
+from eiwref.files import read_bytes, write_bytes
+from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.base import Predictor
+from eiwref.predictors.store import digest
+from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.equal_info import EqualInfo
+from eiwref.tokenizers.registry import tokenizer
+
+FORMAT = "eiwref.m2.1"
+
+
+@dataclass(frozen=True)
+class M2:
+    """A network with its parameters, and the tokenizer whose ids it predicts."""
+
+    tokenizer: Tokenizer
+    network: Transformer
+    params: dict
+
+    def save(self, path: str | Path) -> None:
+        settings = {
+            "format": FORMAT,
+            "config": json.dumps(asdict(self.network.config), sort_keys=True),
+            "tokenizer": self.tokenizer.spec,
+            "predictor": _digest(self.tokenizer),
+        }
+        arrays = {name: to_numpy(values) for name, values in self.params.items()}
+        write_bytes(path, tensors.dump(settings, arrays))
+
+    @classmethod
+    def load(cls, path: str | Path, predictor: Predictor | None = None, xp=np) -> "M2":
+        """Raises `ModelError` if the file is damaged or was trained with another predictor than `predictor`."""
+        settings, arrays = tensors.parse(read_bytes(path), str(path), FORMAT, ModelError)
+        try:
+            own = {name: settings[name] for name in ("format", "config", "tokenizer", "predictor")}
+            network = Transformer(Config(**json.loads(settings["config"])), xp)
+            params = {name: xp.asarray(values) for name, values in arrays.items()}
+            network.check_params(params)
+            reader = tokenizer(settings["tokenizer"], predictor)
+        except (KeyError, ValueError, TypeError) as error:
+            raise ModelError(f"{path}: is damaged ({error})") from None
+        except EiwrefError as error:
+            raise ModelError(f"{path}: {error}") from None
+        if tensors.digest(own, arrays) != settings.get("digest"):
+            raise ModelError(f"{path}: is damaged, its digest does not match")
+        if network.config.symbols != reader.vocab_size + 1:
+            raise ModelError(f"{path}: predicts {network.config.symbols} ids, expected {reader.vocab_size + 1}")
+        if settings["predictor"] != _digest(reader):
+            raise ModelError(
+                f"{path}: was trained on tokens of predictor {settings['predictor'][:16]}, but the one at hand is "
+                f"{_digest(reader)[:16]}; name the right one with --predictor"
+            )
+        return cls(reader, network, params)
+
+    def sample(self, rng: np.random.Generator, tokens: int, temperature: float = 1.0) -> Iterator[int]:
+        """Ids one by one, until the end of the document, `tokens` of them, or the context is full."""
+        config, xp = self.network.config, self.network.xp
+        symbol, past = config.start, None
+        for _ in range(min(tokens, config.context)):
+            logits, cache = self.network.forward(self.params, xp.asarray(np.array([[symbol]])), past)
+            past = self.network.present(cache)
+            # Random numbers come from NumPy on either backend, so that a seed means the same text.
+            scaled = to_numpy(logits[0, -1]).astype(np.float64) / temperature
+            p = np.exp(scaled - scaled.max())
+            symbol = int(rng.choice(len(p), p=p / p.sum()))
+            if symbol == config.symbols - 1:
+                return
+            yield symbol
+
+
+def text_of(tokenizer: Tokenizer, ids: list[int]) -> tuple[bytes, str]:
+    """(text, what was wrong with the ids or "") of ids that an M2 made up.
+
+    Tokens after the last whole window are dropped; a code that no text has gives the longest text whose
+    interval holds it. Other schemes give nothing where the ids are malformed.
+    """
+    if not isinstance(tokenizer, EqualInfo):
+        try:
+            return tokenizer.decode_bytes(ids), ""
+        except CodeError as error:
+            return b"", str(error)
+    window_bits, token_bits = tokenizer.scheme.window_bits, tokenizer.token_bits
+    # Where windows straddle tokens, whole windows and whole tokens meet only every few.
+    meet = int(np.lcm(window_bits, token_bits)) // token_bits
+    whole = ids[: len(ids) // meet * meet]
+    windows = tokenizer.decode_windows(whole)
+    invalid = sum(not window.valid for window in windows)
+    remarks = [f"{invalid} of {len(windows)} windows are codes of no text"] if invalid else []
+    if len(whole) < len(ids):
+        remarks.append(f"the last {len(ids) - len(whole)} tokens are no whole window")
+    return b"".join(window.text for window in windows), ", ".join(remarks)
+
+
+def _digest(tokenizer: Tokenizer) -> str:
+    return "" if tokenizer.predictor is None else digest(tokenizer.predictor)
