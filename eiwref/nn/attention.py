@@ -36,6 +36,7 @@ class Attention:
     def __init__(self, xp, heads):
         self.xp = xp
         self.heads = heads
+        self._known_positions = {}  # (T, S): the same few again and again
 
     @staticmethod
     def init(rng, d, heads):
@@ -92,9 +93,11 @@ class Attention:
 
     def _positions(self, t, s):
         """(buckets, masked), each (T, S), of the last t of s positions looking back; none may look ahead."""
-        distances = np.arange(s - t, s)[:, None] - np.arange(s)[None, :]  # (T, S)
-        buckets = distance_buckets(np.maximum(distances, 0))
-        return self.xp.asarray(buckets), self.xp.asarray(distances < 0)
+        if (t, s) not in self._known_positions:
+            distances = np.arange(s - t, s)[:, None] - np.arange(s)[None, :]  # (T, S)
+            buckets = distance_buckets(np.maximum(distances, 0))
+            self._known_positions[t, s] = self.xp.asarray(buckets), self.xp.asarray(distances < 0)
+        return self._known_positions[t, s]
 
     def _bias_backward(self, dscores, buckets):
         """(BUCKETS, H): all pairs of positions in a bucket share one number."""

@@ -56,6 +56,10 @@ class Transformer:
         self._attention = Attention(xp, config.heads)
         self._mlp = MLP(xp)
         self._cross_entropy = CrossEntropy(xp, config.z_loss)
+        self._names = {}  # by layer: (own name, full name) of each parameter
+        for name in self.shapes():
+            scope, own = name.rsplit(".", 1)
+            self._names.setdefault(scope, []).append((own, name))
 
     def init(self, rng: np.random.Generator, dtype=np.float32) -> dict:
         """Fresh parameters. NumPy draws them for either backend, so that both start alike."""
@@ -100,9 +104,9 @@ class Transformer:
         for name, values in params.items():
             if not bool(self.xp.isfinite(values).all()):
                 return name
-        x, _ = self._embedding.forward(_below("embedding", params), ids)
+        x, _ = self._embedding.forward(self._below("embedding", params), ids)
         for i in range(self.config.layers):
-            x, _ = self._block(_below(f"blocks.{i}", params), x, None)
+            x, _ = self._block(f"blocks.{i}", params, x, None)
             if not bool(self.xp.isfinite(x).all()):
                 return f"blocks.{i}"
         return "output"
@@ -114,12 +118,12 @@ class Transformer:
         outside the vocabulary (a GPU would wrap them silently) and for more positions than the context.
         """
         self._check(ids, past)
-        x, embedding_cache = self._embedding.forward(_below("embedding", params), ids)  # (B, T, D)
+        x, embedding_cache = self._embedding.forward(self._below("embedding", params), ids)  # (B, T, D)
         blocks = []
         for i in range(self.config.layers):
-            x, block_cache = self._block(_below(f"blocks.{i}", params), x, past and past[i])
+            x, block_cache = self._block(f"blocks.{i}", params, x, past and past[i])
             blocks.append(block_cache)
-        x, norm_cache = self._norm.forward(_below("norm", params), x)
+        x, norm_cache = self._norm.forward(self._below("norm", params), x)
         logits, output_cache = Linear.forward(self._output(params), x)  # (B, T, V)
         return logits, (embedding_cache, blocks, norm_cache, output_cache)
 
@@ -153,12 +157,12 @@ class Transformer:
         """Keys and values of every block, for `past`."""
         return [Attention.present(attention_cache) for _, attention_cache, _, _ in cache[1]]
 
-    def _block(self, params, x, past):
-        normed, norm1_cache = self._norm.forward(_below("norm_attention", params), x)
-        attended, attention_cache = self._attention.forward(_below("attention", params), normed, past)
+    def _block(self, name, params, x, past):
+        normed, norm1_cache = self._norm.forward(self._below(f"{name}.norm_attention", params), x)
+        attended, attention_cache = self._attention.forward(self._below(f"{name}.attention", params), normed, past)
         x = x + attended  # (B, T, D)
-        normed, norm2_cache = self._norm.forward(_below("norm_mlp", params), x)
-        changed, mlp_cache = self._mlp.forward(_below("mlp", params), normed)
+        normed, norm2_cache = self._norm.forward(self._below(f"{name}.norm_mlp", params), x)
+        changed, mlp_cache = self._mlp.forward(self._below(f"{name}.mlp", params), normed)
         return x + changed, (norm1_cache, attention_cache, norm2_cache, mlp_cache)
 
     def _block_backward(self, dout, cache):
@@ -172,9 +176,13 @@ class Transformer:
         grads |= _under("attention", attention_grads) | _under("norm_attention", norm1_grads)
         return dx + dx1, grads
 
+    def _below(self, scope: str, params: dict) -> dict:
+        """The parameters of one layer by their own names; the inverse of `_under`."""
+        return {own: params[name] for own, name in self._names[scope]}
+
     def _output(self, params):
         if not self.config.tied:
-            return _below("output", params)
+            return self._below("output", params)
         # Rows of the embedding are of variance 1, output columns of 1 / D.
         return {"weight": params["embedding.table"][: self.config.symbols].T * self.config.d_model**-0.5}
 
@@ -191,8 +199,3 @@ class Transformer:
 def _under(scope: str, params: dict) -> dict:
     """The same arrays with `scope.` before their names."""
     return {f"{scope}.{name}": values for name, values in params.items()}
-
-
-def _below(scope: str, params: dict) -> dict:
-    """The arrays whose names begin with `scope.`, without it; the inverse of `_under`."""
-    return {name[len(scope) + 1 :]: values for name, values in params.items() if name.startswith(scope + ".")}
