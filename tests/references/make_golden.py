@@ -1,0 +1,53 @@
+"""Makes data/golden.json: what the coders write, bit for bit, so that no change to it goes unnoticed.
+
+    python -m tests.references.make_golden
+
+Coder output is a format: files written today must be read tomorrow. Run this only to make a breaking change, and
+say so. GZip is not in it, since its bits depend on the zlib at hand.
+"""
+
+import hashlib
+import json
+import random
+
+import eiwref
+from eiwref.files import data_path
+from eiwref.predictors.store import digest
+from eiwref.tokenizers import all_specs
+
+TEXTS = {
+    "empty": b"",
+    "prose": b"What is written today must be read tomorrow, bit for bit, on any machine. " * 4,
+    "utf-8": "naïve café, ночь, 日本語".encode(),
+    "every byte": bytes(range(256)),
+    "zeros": bytes(3000),
+    "random": random.Random(2024).randbytes(500),
+}
+
+
+def make() -> dict:
+    predictor = eiwref.default_predictor()
+    contexts = [b"", b"t", b"th", b"the ", b"zzzz", b"\x00", b"ation"]
+    frequencies = {}
+    for context in contexts:
+        state = predictor.start()
+        for symbol in context:
+            state = predictor.advance(state, symbol)
+        frequencies[context.decode()] = _sha256(predictor.cdf(state))
+    codes = {}
+    for spec in all_specs():
+        if "GZip" not in spec:
+            ids = {name: eiwref.tokenizer(spec).encode(text).tolist() for name, text in TEXTS.items()}
+            codes[spec] = {
+                name: {"tokens": len(i), "first": i[:4], "sha256": _sha256(i)} for name, i in ids.items()
+            }
+    return {"predictor": digest(predictor), "frequencies": frequencies, "tokens": codes}
+
+
+def _sha256(integers) -> str:
+    """Over 4 bytes each, big-endian."""
+    return hashlib.sha256(b"".join(int(i).to_bytes(4, "big") for i in integers)).hexdigest()
+
+
+if __name__ == "__main__":
+    data_path("golden.json").write_text(json.dumps(make(), indent=1) + "\n")
