@@ -122,6 +122,24 @@ def test_any_bytes_decode_or_raise(coder, predictor, data):
 
 
 @pytest.mark.parametrize("coder", CODERS)
+@pytest.mark.parametrize("symbols", [2, 3, 6])
+def test_every_code_of_two_bytes_is_some_texts_or_refused(coder, symbols):
+    """One code a text: what is accepted is what the encoder writes, to the last bit."""
+    predictor = Hashed(symbols, 8, seed=symbols)
+    accepted = 0
+    for value in range(1 << 16):
+        data = value.to_bytes(2, "big")
+        try:
+            text, length = stream.decode(coder.Decoder(data), predictor)
+            code = unpad(data, length, 8)
+        except CodeError:
+            continue
+        accepted += 1
+        assert encode(coder, predictor, text) == code
+    assert accepted > 10
+
+
+@pytest.mark.parametrize("coder", CODERS)
 def test_a_code_cut_at_any_bit_is_refused(coder):
     predictor = zipf(257, 16)
     text = list(b"cut me anywhere")
