@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _refuse(f"what was to be printed cannot be written ({error.strerror})")
+        return _refuse(f"the system refused to write or to go on ({error.strerror})")
 
 
 def _refuse(what) -> int:
@@ -112,7 +112,7 @@ def _verify(options) -> int:
 
     predictor = _predictor(options)
     tokenizers = [eiwref.tokenizer(spec, predictor) for spec in options.tokenizer or all_specs()]
-    texts = {name: files.read_bytes(name, options.limit) for name in options.files}
+    texts = {name: _whole(name, options.limit) for name in options.files}
     rows = []
     with tqdm(total=len(texts) * len(tokenizers), desc="round trips", disable=None) as bar:
         for name, data in texts.items():
@@ -155,6 +155,13 @@ def _verify(options) -> int:
         print(show.table(header, lines) + "\n")
     print(f"{len(rows)} round trips, {broken} broken promises")
     return 1 if broken else 0
+
+
+def _whole(name: str, limit: int | None) -> bytes:
+    """A file as it is, or the built-in text's documents end to end."""
+    if name.startswith(sources.BUILTIN):
+        return b"".join(sources.documents(name))[:limit]
+    return files.read_bytes(name, limit)
 
 
 def _fit(options) -> int:
@@ -303,7 +310,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--predictor",
                 metavar="FILE",
-                help="made by eiwref fit (default: the one that travels with eiwref)",
+                help="made by eiwref fit or train m1 (default: the one that travels with eiwref)",
             )
         return command
 
@@ -332,7 +339,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(
         "verify", _verify, "round-trip files through every tokenizer; exit code 1 if a promise is broken"
     )
-    command.add_argument("files", nargs="+", metavar="FILE")
+    command.add_argument("files", nargs="+", metavar="FILE", help="or builtin:held-out")
     add_tokenizer(command, action="append")
     command.add_argument("--limit", type=_count, metavar="BYTES", help="only the first BYTES of each file")
 

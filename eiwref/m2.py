@@ -53,7 +53,7 @@ class M2:
             params = {name: xp.asarray(values) for name, values in arrays.items()}
             network.check_params(params)
             reader = tokenizer(settings["tokenizer"], predictor)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(f"{path}: is damaged ({error})") from None
         except EiwrefError as error:
             raise ModelError(f"{path}: {error}") from None

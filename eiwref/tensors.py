@@ -17,6 +17,7 @@ from eiwref.errors import EiwrefError
 def dump(settings: dict[str, str], arrays: dict[str, np.ndarray], extra: dict[str, str] | None = None) -> bytes:
     """The file's bytes; `extra` settings travel with it without being part of the digest."""
     metadata = settings | {"digest": digest(settings, arrays)} | (extra or {})
+    metadata["checksum"] = digest(metadata, {})
     # One setting only, since safetensors keeps several in no fixed order.
     return save(arrays, metadata={"eiwref": json.dumps(metadata, sort_keys=True)})
 
@@ -37,6 +38,9 @@ def parse(
         raise error(f"{name}: is not a {kind}, or is damaged") from None
     if not isinstance(settings, dict) or settings.get("format") != file_format:
         raise error(f"{name}: is not a {kind} of format {file_format}")
+    checksum = settings.pop("checksum", None)
+    if not all(isinstance(value, str) for value in settings.values()) or checksum != digest(settings, {}):
+        raise error(f"{name}: is damaged, its settings are not as they were written")
     return settings, arrays
 
 
@@ -47,5 +51,8 @@ def digest(settings: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
         values = arrays[name]
         whole.update(f"{name} {' '.join(map(str, values.shape))}\n".encode())
         # Little-endian, and integers of 64 bits whatever type the file uses.
-        whole.update(values.astype("<f4" if values.dtype.kind == "f" else "<i8").tobytes())
+        little_endian = values.dtype.newbyteorder("<") if values.dtype.kind == "f" else np.dtype("<i8")
+        if values.dtype.kind == "f":
+            whole.update(little_endian.str.encode())  # the same numbers in another width compute otherwise
+        whole.update(values.astype(little_endian).tobytes())
     return whole.hexdigest()

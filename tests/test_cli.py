@@ -184,7 +184,7 @@ def test_closed_and_full_outputs(here):
     if os.path.exists("/dev/full"):
         done = subprocess.run(command + " > /dev/full", shell=True, capture_output=True, timeout=60)
         assert done.returncode == 2
-        assert done.stderr.startswith(b"eiwref: what was to be printed")
+        assert done.stderr.startswith(b"eiwref: the system refused")
         assert done.stderr.count(b"\n") == 1
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from eiwref.coding import exact, finite, stream
 from eiwref.coding.bits import Bits, unpad
 from eiwref.errors import CodeError
+from eiwref.predictors.static import uniform
 from tests import oracles
 from tests.predictors_for_tests import Hashed, predictors, skewed, zipf
 
@@ -122,10 +123,10 @@ def test_any_bytes_decode_or_raise(coder, predictor, data):
 
 
 @pytest.mark.parametrize("coder", CODERS)
-@pytest.mark.parametrize("symbols", [2, 3, 6])
+@pytest.mark.parametrize("symbols", [3, 6, 9])
 def test_every_code_of_two_bytes_is_some_texts_or_refused(coder, symbols):
     """One code a text: what is accepted is what the encoder writes, to the last bit."""
-    predictor = Hashed(symbols, 8, seed=symbols)
+    predictor = zipf(symbols, 8)
     accepted = 0
     for value in range(1 << 16):
         data = value.to_bytes(2, "big")
@@ -175,6 +176,14 @@ def test_trace_is_the_walk_of_the_encoder():
         denominator = 1 << step.interval.scale
         assert low * denominator == step.interval.low
         assert high * denominator == step.interval.low + step.interval.width
+
+
+def test_settled_bits_are_as_many_as_the_text_fixes():
+    """Four symbols alike: two bits each, no more and no less."""
+    encoder, predictor = finite.Encoder(), uniform(4, 8)
+    for n, symbol in enumerate([3, 1, 0, 2, 3, 3, 3, 3, 0, 0, 1] * 4, 1):
+        encoder.encode(predictor.cdf(None), symbol)
+        assert encoder.settled_bits == 2 * n
 
 
 @given(predictors_and_texts(max_size=60))

@@ -24,7 +24,16 @@ def test_every_symbol_keeps_a_count_and_the_total_is_exact(weights, precision):
 
 @pytest.mark.parametrize(
     ("weights", "precision"),
-    [([1, -1, 5], 8), ([0, 0], 8), ([1] * 257, 8), ([1], 8), ([1, 1], 25), ([1, 1], 0), ([2**60, 2**60], 8)],
+    [
+        ([1, -1, 5], 8),
+        ([0, 0], 8),
+        ([1] * 257, 8),
+        ([1], 8),
+        ([1, 1], 25),
+        ([1, 1], 0),
+        ([2**60, 2**60], 8),
+        ([2**62] * 4 + [100], 16),
+    ],
 )
 def test_impossible_weights_are_refused(weights, precision):
     with pytest.raises(PredictorError, match=r"expected|must be"):

@@ -72,7 +72,8 @@ def test_any_ids_become_text(windows):
     assert text
     assert "the last 1 tokens are no whole window" in remark
     assert ("codes of no text" in remark) == bool(windows)
-    ids = tokenizer.encode(b"text that an encoder wrote").tolist()
+    exact = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
+    assert text_of(exact, exact.encode(b"an encoder's text").tolist()) == (b"an encoder's text", "")
     assert text_of(eiwref.tokenizer("AC[v=256]"), [1, 2, 3])[1]
     assert text_of(eiwref.tokenizer("Bytes"), [97, 98]) == (b"ab", "")
 

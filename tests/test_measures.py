@@ -98,6 +98,11 @@ def test_the_experiment_measures_every_tokenizer(result):
         assert row["lossless"] or "greedy" in spec
         token_bits = 16 if "65k" in spec else 8
         assert row["uniform"] == pytest.approx(row["tokens"] * token_bits / row["bytes"])
+    # The unigram model is of the training text, and raised by one: counted here by hand.
+    train, held_out = (b"".join(text[:1500] for text in builtin.documents(split)[:2]) for split in builtin.SPLITS)
+    counts = Counter(train)
+    bits = -sum(np.log2((counts[byte] + 1) / (len(train) + 256)) for byte in held_out)
+    assert rows["Bytes"]["unigram"] == pytest.approx(bits / len(held_out))
     assert rows["Bytes"]["unigram"] < rows["Bytes"]["uniform"]
 
 
@@ -137,6 +142,11 @@ def test_the_committed_result_is_of_this_code_and_page():
     from eiwref.predictors.store import digest
 
     assert saved.settings["predictor"] == digest(eiwref.default_predictor())
+    texts = builtin.documents("held-out")
+    if compression._describe("held-out") == saved.settings["builtin:held-out"]:  # the same version of Python
+        spec = "EqualInfoAC[b=64, v=256]"
+        (row,) = (row for row in saved.rows if row["tokenizer"] == spec)
+        assert row["tokens"] == sum(len(eiwref.tokenizer(spec).encode(text)) for text in texts)
 
 
 def test_greedy_fails_where_the_prototype_failed():

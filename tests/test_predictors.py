@@ -123,6 +123,25 @@ def test_save_and_load(make, tmp_path):
         assert follow(loaded, text)[1] == follow(predictor, text)[1]
 
 
+def test_a_restricted_view_can_be_saved():
+    view = NGram.fit(TEXTS, 2).over(256)
+    loaded, _ = parse(dump(view), "view")
+    assert follow(loaded, b"ab")[1] == follow(view, b"ab")[1]
+
+
+def test_what_is_saved_beside_a_predictor_is_checked_too():
+    packed = dump(uniform(257), tokenizer="EqualInfoAC[b=32, v=256]")
+    with pytest.raises(PredictorError, match="settings are not as they were written"):
+        parse(packed.replace(b"b=32", b"b=72"), "it")
+
+
+def test_text_outside_the_alphabet_is_refused():
+    with pytest.raises(PredictorError, match="symbols below 4"):
+        NGram.fit([b"\x00\x04"], 1, symbols=4)
+    with pytest.raises(PredictorError, match="at most 257"):
+        NGram.fit([b"x"], 1, symbols=300)
+
+
 def test_whatever_predicts_otherwise_has_another_digest():
     made = [
         NGram.fit(TEXTS, 3),

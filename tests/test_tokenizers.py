@@ -1,4 +1,5 @@
 import random
+import zlib
 
 import numpy as np
 import pytest
@@ -117,6 +118,18 @@ def test_windows_of_24_bits_straddle_tokens_of_16():
         tokenizer.decode_bytes([ids[0], ids[1] + 1])
 
 
+def test_gzip_is_zlib_at_its_default_level_with_gzips_wrapper():
+    text = AWKWARD["prose"] * 5
+    packed = bytes(eiwref.tokenizer("GZip[v=256]").encode(text).tolist())
+    assert packed[:2] == b"\x1f\x8b"
+    assert zlib.decompress(packed, 31) == text
+    compressor = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, 31)
+    assert packed == compressor.compress(text) + compressor.flush()
+    for more in (b"\0", b"x", packed):
+        with pytest.raises(CodeError, match="follow the end"):
+            eiwref.tokenizer("GZip[v=256]").decode_bytes(list(packed + more))
+
+
 def test_static_ac_forgets_and_ac_does_not():
     tokenizer = eiwref.tokenizer("StaticAC[v=256]")
     assert abs(len(tokenizer.encode(b"the " * 100)) - len(tokenizer.encode(b"eht " * 100))) <= 1
@@ -148,6 +161,7 @@ def test_predictor_drives_the_code():
         "Huffman",
         "AC[v=256",
         "",
+        "a" + " " * 60_000 + "!",
     ],
 )
 def test_wrong_specs_get_one_sentence_that_shows_what_is_allowed(spec):

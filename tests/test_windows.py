@@ -188,6 +188,41 @@ def test_bit_ranges_cover_the_window(name):
         assert all(a[1] >= b[0] for a, b in pairwise(ranges))
 
 
+@pytest.mark.parametrize("window_bits", [4, 7])
+def test_narrow_is_the_range_of_codes_below_a_node(window_bits):
+    """Stop cell: the codes of all texts that begin alike. Padded: the cells that the interval overlaps."""
+    predictor = Hashed(3, 4, seed=window_bits)
+    tree = oracles.stop_cell_tree(predictor, window_bits)
+    for text in tree.values():
+        for n, found in enumerate(StopCell(predictor, window_bits).narrow(text), 1):
+            below = [code for code, other in tree.items() if other[:n] == text[:n]]
+            assert found == (min(below), max(below))
+        for n, (first, last) in enumerate(Greedy(predictor, window_bits).narrow(text), 1):
+            low, high = (end * 2**window_bits for end in oracles.text_interval(predictor, text[:n]))
+            assert first <= low < first + 1
+            assert last < high <= last + 1
+
+
+@pytest.mark.parametrize("name", ["greedy", "delay"])
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_padded_windows_go_uniform_past_the_limit_too(name, limit):
+    predictor = Hashed(3, 4, limit=limit, seed=limit)
+
+    class Oracle(Hashed):
+        """The same rule, written into the predictor: the state is the whole text."""
+
+        def advance(self, state, symbol):
+            return state + symbol.to_bytes(2, "big")
+
+        def cdf(self, state):
+            return oracles.uniform(self) if len(state) // 2 >= limit else super().cdf(state[-6:])
+
+    definition = {"greedy": oracles.greedy_window, "delay": oracles.delay_window}[name]
+    scheme, oracle = SCHEMES[name](predictor, 12), Oracle(3, 4, limit=limit, seed=limit)
+    for text in product(range(3), repeat=6):
+        assert scheme.encode(bytes(text)) == definition(oracle, bytes(text), 12)
+
+
 @pytest.mark.parametrize("name", ["greedy", "delay"])
 def test_windows_smaller_than_the_precision_are_refused(name):
     with pytest.raises(PredictorError, match="16 bits need a predictor of precision at most 16, found 24"):

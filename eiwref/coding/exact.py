@@ -48,7 +48,7 @@ class Interval(NamedTuple):
         >>> Interval(low=3, width=4, scale=3).shortest_code()  # [3/8, 7/8) holds [2/4, 3/4): '10'
         (2, 2)
         """
-        # A dyadic interval of 2^-n fits only if 2^-n <= width / 2^scale, and surely fits two bits later.
+        # A dyadic interval of 2^-n fits only if 2^-n <= width / 2^scale, and surely fits one bit later.
         length = self.scale - self.width.bit_length() + 1
         while (code := self.dyadic(length)) is None:
             length += 1

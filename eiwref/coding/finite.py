@@ -8,7 +8,7 @@ nothing is lost but a little width: a symbol of count f keeps more than width * 
 
 *Carry.* low may pass 2^32 after bytes have moved out; then the last byte that moved out grows by one, and
 if it was 255 the one before it too. So the last byte and the run of 255s behind it are held back
-until it is known. Subbotin's and the usual 14-bit coders avoid carries by giving width away; we do not.
+until it is known. Carryless coders give width away instead; this one does not.
 """
 
 from bisect import bisect_right

@@ -42,15 +42,16 @@ def from_weights(weights, precision: int = PRECISION) -> array:
     weights = np.asarray(weights, dtype=np.int64)
     symbols = len(weights)
     check_precision(precision, symbols)
+    most = 1 << (63 - precision)
+    if weights.min() < 0 or weights.max() >= most:
+        raise PredictorError(f"weights must be from 0 to {most - 1}, found {weights.min()} to {weights.max()}")
+    # No sum can overflow: there are at most 2^precision weights.
     cumulative = np.zeros(symbols + 1, dtype=np.int64)
     np.cumsum(weights, out=cumulative[1:])
     total = int(cumulative[-1])
     spare = (1 << precision) - symbols
-    if weights.min() < 0 or total <= 0 or total >= 1 << (63 - precision):
-        raise PredictorError(
-            "weights must be non-negative integers with a sum from 1 to "
-            f"{(1 << (63 - precision)) - 1}, found smallest {weights.min()} and sum {total}"
-        )
+    if not 0 < total < most:
+        raise PredictorError(f"the sum of weights must be from 1 to {most - 1}, found {total}")
     cumulative *= spare
     cumulative //= total
     cumulative += np.arange(symbols + 1)

@@ -2,8 +2,8 @@
 
 Text is the built-in one, a topic a document. Ratios and bits/byte are of the held-out topics; the unigram
 model counts the training topics' tokens. Every held-out document is decoded again and compared. The paper's
-figures are on C4 with a transformer for M1 that saw some 4,000 times our text, so compare orders and gaps,
-not values.
+figures are on C4 with a transformer for M1 that saw tens of thousands of times our text: compare
+orders and gaps, not values.
 """
 
 import csv

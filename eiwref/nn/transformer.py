@@ -29,8 +29,10 @@ class Config:
 
     def __post_init__(self):
         sizes = (self.symbols, self.d_model, self.heads, self.layers, self.d_mlp, self.context)
-        if min(sizes) < 1 or self.d_model % self.heads:
-            raise ModelError(f"sizes must be positive and heads divide d_model, found {self}")
+        if not all(isinstance(size, int) for size in sizes):
+            raise ModelError(f"sizes must be integers, found {self}")
+        if self.layers > 1000 or min(sizes) < 1 or self.d_model % self.heads:
+            raise ModelError(f"sizes must be positive, at most 1000 layers, heads divide d_model, found {self}")
 
     @property
     def start(self) -> int:

@@ -19,8 +19,8 @@ LIMIT = 1024  # the paper's context length of M1
 class Predictor(ABC):
     """Next-symbol distributions over an alphabet of `symbols` symbols.
 
-    `precision`: distributions are integers out of 2^precision. `limit`: how many symbols it may be advanced
-    by from its start. What happens then is for the user of the predictor to say: windows go uniform, streams
+    `precision`: distributions are integers out of 2^precision. `limit`: how many symbols in a row it
+    predicts from its start. What happens then is for the user of the predictor to say: windows go uniform, streams
     restart (`predictors.limits`).
     """
 

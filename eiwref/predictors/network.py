@@ -1,7 +1,7 @@
 """M1 in floating point: a transformer's softmax, rounded to integers.
 
 Paper, section 3.2. Encoder and decoder take the same steps at the same shapes, one symbol at a time, so that
-on one machine both see the same floats and a round trip holds. **On another machine it may not**: exp, matrix
+on one machine both see the same floats and a round trip holds. **In another setting it may not**: exp, matrix
 products and their order of summation differ between processors, libraries, thread counts and batch sizes; one
 cumulative frequency moves by one, and from there on the decoder reads another text (the paper's section 3.7
 names this and leaves it open). A container's SHA-256 finds it; an M1 in exact integers will end it.
@@ -20,6 +20,7 @@ from eiwref.predictors.static import Unigram
 
 WEIGHT_BITS = 30  # of a probability, before it becomes a frequency
 REMEMBERED = 3  # symbols: the first few of a window come again and again
+ROOM = 4096  # states remembered at most, each with its keys and values
 
 
 class _State:
@@ -53,6 +54,7 @@ class Network(Predictor):
         self.precision = precision
         self.limit = network.config.context  # the start takes the place of the symbol that is not yet there
         self._start = None
+        self._room = ROOM
 
     def start(self):
         if self._start is None:
@@ -70,7 +72,8 @@ class Network(Predictor):
         if symbol in state.after:
             return state.after[symbol]
         following = self._step(symbol, state.past, state.seen + 1)
-        if state.seen < REMEMBERED:
+        if state.seen < REMEMBERED and self._room > 0:
+            self._room -= 1
             state.after[symbol] = following
         return following
 

@@ -31,7 +31,7 @@ from eiwref.predictors.static import Unigram
 MAX_ORDER = 6  # symbols of context that fit a 64-bit key beside the successor
 SYMBOL_BITS = 9
 FRACTION_BITS = 30  # keeps count << 30 inside int64 up to 2^32 occurrences
-CHUNK = 1 << 22  # symbols counted at a time, so that memory stays bounded on any corpus
+CHUNK = 1 << 22  # symbols counted at a time; memory grows with the n-grams that differ, not with the text
 _UNIFORM = np.full(BYTES_AND_END, (1 << FRACTION_BITS) // BYTES_AND_END)
 
 
@@ -84,6 +84,8 @@ class NGram(Predictor):
         `min_count` times are left out. `xp` is the array module that counts.
         """
         frequencies.check_precision(precision, symbols)
+        if symbols > BYTES_AND_END:
+            raise PredictorError(f"an n-gram is over at most {BYTES_AND_END} symbols, found {symbols}")
         if not 0 <= order <= MAX_ORDER:
             raise PredictorError(f"order is {order}, expected 0 to {MAX_ORDER}")
         end = np.array([symbols - 1] if symbols == BYTES_AND_END else [], dtype=np.int64)
@@ -91,6 +93,8 @@ class NGram(Predictor):
         for text, lengths in _chunks(documents, end):
             for k in range(order + 1):
                 totals[k] = _merge(*totals[k], *_count(text, lengths, k, xp))
+        if len(totals[0][0]) and (totals[0][0].max() >= symbols or totals[0][1].sum() >= 1 << 32):
+            raise PredictorError(f"the text must be fewer than 2^32 symbols below {symbols}")
         # Documents that are all empty leave nothing but their ends.
         if not len(totals[0][0]) or totals[0][0].tolist() == end.tolist():
             raise PredictorError("there is no text to count")
@@ -165,7 +169,7 @@ class NGram(Predictor):
                 len(contexts) == k * len(totals)
                 and len(totals) == len(sizes) > 0
                 and len(successors) == len(counts) == ends[-1]
-                and 0 <= successors.min() <= successors.max() < symbols
+                and 0 <= successors.min() <= successors.max() < BYTES_AND_END
                 and 0 < counts.min() <= counts.max() <= totals.max() < 1 << 32
                 and (np.add.reduceat(counts, ends - sizes) <= totals).all()
             )

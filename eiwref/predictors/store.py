@@ -38,7 +38,7 @@ def parse(data: bytes, name: str) -> tuple[Predictor, dict[str, str]]:
     settings, arrays = tensors.parse(data, name, FORMAT, PredictorError)
     try:
         predictor = _unpack(settings, arrays)
-    except (KeyError, ValueError, TypeError, OverflowError, IndexError):
+    except (KeyError, ValueError, TypeError, OverflowError, IndexError, RecursionError):
         raise PredictorError(f"{name}: is damaged, its settings and arrays do not fit together") from None
     except EiwrefError as error:
         raise PredictorError(f"{name}: is damaged, {error}") from None

@@ -79,6 +79,8 @@ def load(path: str | Path) -> Tokenizer:
 
 def _parse(spec: str) -> tuple[str, dict[str, str]]:
     """(name, every option's value)."""
+    if len(spec) > 100:
+        raise SpecError(f"tokenizer {spec[:30]!r}... is not known, expected one of: {ALLOWED}")
     match = re.fullmatch(r"\s*(\w+)\s*(?:\[(.*)\])?\s*", spec, flags=re.ASCII)
     if not match or match[1] not in _OPTIONS:
         raise SpecError(f"tokenizer {spec!r} is not known, expected one of: {ALLOWED}")

@@ -28,8 +28,8 @@ non-empty prefix with the same code, and the decoder takes the shortest match. A
 on one walk, since each holds the code's own cell; the first of them is the same for both sides. Lossless, at
 a price in length.
 
-About three codes in four belong to no text. For such a code `decode` gives the longest text whose
-interval holds it, and says that it is not valid.
+Many codes belong to no text (71 % of them at W = 16 under the n-gram that travels with the package). For such
+a code `decode` gives the longest text whose interval holds it, and says that it is not valid.
 """
 
 from bisect import bisect_right
