@@ -231,8 +231,12 @@ def _network(options) -> int:
     """train, eval and sample: the module that has them is imported only when one is asked for."""
     from eiwref import cli_networks
 
-    command = {"train": cli_networks.train_command, "eval": cli_networks.eval_command}
-    found = command.get(options.name, cli_networks.sample_command)(options, _predictor(options))
+    commands = {
+        "train": cli_networks.train_command,
+        "eval": cli_networks.eval_command,
+        "sample": cli_networks.sample_command,
+    }
+    found = commands[options.name](options, _predictor(options))
     if options.json:
         _print_json(found)
     else:

@@ -39,8 +39,8 @@ class Interval(NamedTuple):
         if length >= scale:
             return low << (length - scale)
         drop = scale - length
-        first = -(-low >> drop)
-        return first if first + 1 << drop <= low + width else None
+        first = -((-low) >> drop)
+        return first if (first + 1) << drop <= low + width else None
 
     def shortest_code(self) -> tuple[int, int]:
         """(b, n): the lowest of the shortest dyadic intervals inside this one.

@@ -47,19 +47,19 @@ class Encoder:
             self._width <<= 8
 
     def _move_out(self) -> None:
-        byte, carry = self._low >> 24 & 0xFF, self._low >> REGISTER_BITS
+        byte, carry = (self._low >> 24) & 0xFF, self._low >> REGISTER_BITS
         if byte == 0xFF and not carry:
             self._run += 1
         else:
             self._settle(carry)
             self._held = byte
-        self._low = self._low << 8 & (FULL - 1)
+        self._low = (self._low << 8) & (FULL - 1)
 
     def _settle(self, carry: int) -> None:
         """Release the held bytes: no later carry can reach them."""
         if self._held is not None:
             self.output.append(self._held + carry)
-        self.output += bytes([0xFF + carry & 0xFF]) * self._run
+        self.output += bytes([(0xFF + carry) & 0xFF]) * self._run
         self._run = 0
 
     @property
@@ -103,7 +103,7 @@ class Decoder:
         self._place -= start
         self._symbols += 1
         while width < REFILL:
-            self._low = self._low << 8 & (FULL - 1)
+            self._low = (self._low << 8) & (FULL - 1)
             self._place = self._place << 8 | self._byte(self._moved + 4)
             self._moved += 1
             width <<= 8

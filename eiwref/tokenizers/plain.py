@@ -15,6 +15,8 @@ GZIP_WRAPPER = 31  # zlib's wbits for a 32 kB window and gzip's header and foote
 
 
 class Bytes(Tokenizer):
+    """A token a byte."""
+
     def compress(self, data):
         return Bits(data, 8 * len(data))
 

@@ -54,7 +54,7 @@ class _Padded(Scheme):
     def _code(self, interval: Interval) -> int:
         """The shortest code inside the interval, padded with zero bits to W."""
         code, length = interval.shortest_code()
-        return code << self.window_bits - length
+        return code << (self.window_bits - length)
 
     def _longest(self, data: bytes, start: int) -> list[Interval]:
         """The interval after each symbol, as long as it still holds a code of W bits."""
@@ -65,7 +65,10 @@ class _Padded(Scheme):
             symbol = data[position]
             interval = interval.split(predictor.cdf(state), symbol)
             # Two cells' length always hold a whole cell; only below that is it worth a look.
-            if not interval.width << window_bits - 1 >> interval.scale and interval.dyadic(window_bits) is None:
+            if (
+                not (interval.width << (window_bits - 1)) >> interval.scale
+                and interval.dyadic(window_bits) is None
+            ):
                 break
             intervals.append(interval)
             state = predictor.advance(state, symbol)
@@ -84,7 +87,7 @@ class _Padded(Scheme):
             target = place * cumulative[-1] // (interval.width << window_bits)
             symbol = bisect_right(cumulative, target) - 1
             interval = interval.split(cumulative, symbol)
-            if code + 1 << interval.scale > interval.low + interval.width << window_bits:
+            if (code + 1) << interval.scale > (interval.low + interval.width) << window_bits:
                 return
             yield symbol, interval
             state = predictor.advance(state, symbol)
@@ -95,13 +98,15 @@ class _Padded(Scheme):
         for symbol in text:
             interval = interval.split(predictor.cdf(state), symbol)
             # The cells that the interval overlaps, if only in part.
-            first = interval.low << window_bits >> interval.scale
-            last = -(-(interval.low + interval.width << window_bits) >> interval.scale) - 1
+            first = (interval.low << window_bits) >> interval.scale
+            last = -((-(interval.low + interval.width) << window_bits) >> interval.scale) - 1
             yield first, last
             state = predictor.advance(state, symbol)
 
 
 class Greedy(_Padded):
+    """The paper's default: as much text as fits. Not every text comes back."""
+
     name = "greedy"
     lossless = False
 
@@ -119,6 +124,8 @@ class Greedy(_Padded):
 
 
 class Delay(_Padded):
+    """The paper's exact variant: symbols that only add zero bits wait for the next window."""
+
     name = "delay"
     lossless = True
 

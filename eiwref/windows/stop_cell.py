@@ -34,6 +34,8 @@ from eiwref.windows.scheme import Decoded, Scheme
 
 
 class StopCell(Scheme):
+    """One text for each code; the default."""
+
     name = "stop"
     lossless = True
 
@@ -81,7 +83,7 @@ class StopCell(Scheme):
             cumulative = predictor.cdf(state)
             # floor((n-1) C / T) <= wanted  <=>  (n-1) C < (wanted + 1) T
             wanted = code - first - 1
-            symbol = bisect_right(cumulative, ((wanted + 1 << shift) - 1) // (cells - 1)) - 1
+            symbol = bisect_right(cumulative, (((wanted + 1) << shift) - 1) // (cells - 1)) - 1
             low = (cells - 1) * cumulative[symbol] >> shift
             first += 1 + low
             cells = ((cells - 1) * cumulative[symbol + 1] >> shift) - low
