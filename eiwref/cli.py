@@ -260,31 +260,22 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_refuse(f"{message}; see {self.prog} --help"))
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+def _number(kind: type, name: str, allowed):
+    """A parser of numbers for argparse, which calls what it refuses by `name`."""
+
+    def parse(text: str):
+        value = kind(text)
+        if not allowed(value):
+            raise ValueError
+        return value
+
+    parse.__name__ = name
+    return parse
 
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError
-    return value
-
-
-_positive.__name__ = "positive number"
-_seed.__name__ = "integer from 0 on"
-_count.__name__ = "positive integer"  # how argparse calls it when it refuses
-
+_count = _number(int, "positive integer", lambda value: value > 0)
+_seed = _number(int, "integer from 0 on", lambda value: value >= 0)
+_positive = _number(float, "positive number", lambda value: 0 < value < float("inf"))
 
 SIZES = (
     ("d-model", 128, "width of the network"),
