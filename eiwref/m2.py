@@ -34,6 +34,7 @@ class M2:
     params: dict
 
     def save(self, path: str | Path) -> None:
+        """Write network, parameters, the tokenizer's name and its predictor's digest."""
         settings = {
             "format": FORMAT,
             "config": json.dumps(asdict(self.network.config), sort_keys=True),

@@ -104,9 +104,8 @@ class Embedding:
 
 def token_nats(logits, targets, xp):
     """-log softmax(logits)[target] of each target in nats; logits (..., V), targets (...) -> (...)."""
-    return _log_softmax_parts(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), xp)[0].reshape(
-        targets.shape
-    )
+    nats, _, _ = _log_softmax_parts(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), xp)
+    return nats.reshape(targets.shape)
 
 
 def _log_softmax_parts(flat, wanted, xp):

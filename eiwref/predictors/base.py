@@ -5,7 +5,6 @@ interface, so that each predictor works with each of them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
 
 from eiwref.coding.frequencies import Cumulative
 from eiwref.errors import PredictorError
@@ -20,8 +19,8 @@ class Predictor(ABC):
     """Next-symbol distributions over an alphabet of `symbols` symbols.
 
     `precision`: distributions are integers out of 2^precision. `limit`: how many symbols in a row it
-    predicts from its start. What happens then is for the user of the predictor to say: windows go uniform, streams
-    restart (`predictors.limits`).
+    predicts from its start. What happens then is for its user to say: windows go uniform, streams restart
+    (`predictors.limits`).
     """
 
     symbols: int
@@ -29,7 +28,7 @@ class Predictor(ABC):
     limit: int = LIMIT
 
     @abstractmethod
-    def start(self) -> Hashable:
+    def start(self):
         """The state before the first symbol."""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What to do once a predictor has seen as much as it can: two rules, each a predictor itself.
+"""What to do once a predictor has seen as much as it can: two rules, each used like a predictor.
 
 A transformer sees so many symbols and no more. Rather than let each coder find its own way out, the rule is
 part of the format, and stands here once.
