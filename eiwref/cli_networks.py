@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -11,7 +12,7 @@ import eiwref
 from eiwref import backend, files
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError
-from eiwref.evaluate import flops_per_byte, model_bits, uniform_bits
+from eiwref.evaluate import flops_per_byte, id_counts, model_bits, uniform_bits, unigram_bits
 from eiwref.experiments.result import environment
 from eiwref.m2 import M2, text_of
 from eiwref.nn.optim import Adafactor, AdamW, inverse_square_root
@@ -21,6 +22,8 @@ from eiwref.predictors.base import BYTES_AND_END, Predictor
 from eiwref.predictors.network import Network
 from eiwref.predictors.store import save_predictor
 from eiwref.show import printable
+
+BAR = partial(tqdm, desc="tokens", unit="", disable=None)
 
 
 def train_command(options, predictor: Predictor | None) -> dict:
@@ -34,7 +37,7 @@ def train_command(options, predictor: Predictor | None) -> dict:
     else:
         tokenizer = eiwref.tokenizer(options.tokenizer, predictor)
         symbols = tokenizer.vocab_size + 1
-        documents = [tokenizer.encode(text) for text in tqdm(texts, desc="tokens", disable=None)]
+        documents = tokenizer.encode_batch(texts, BAR)
     config = Config(symbols, options.d_model, options.heads, options.layers, 4 * options.d_model, options.context)
     network, rng = Transformer(config, xp), np.random.default_rng(options.seed)
     params, losses = _train(network, documents, rng, options)
@@ -44,7 +47,7 @@ def train_command(options, predictor: Predictor | None) -> dict:
         host = {name: backend.to_numpy(values) for name, values in params.items()}
         save_predictor(Network(Transformer(config), host, counts), options.out)
     else:
-        M2(tokenizer, network, params).save(options.out)
+        M2(tokenizer, network, params, id_counts(documents, tokenizer.vocab_size, xp)).save(options.out)
     tokens = sum(map(len, documents))
     return {
         "command": options.command,
@@ -93,7 +96,7 @@ def eval_command(options, predictor: Predictor | None) -> dict:
     size = sum(map(len, texts))
     if not size:
         raise EiwrefError("there is no text to measure")
-    documents = [m2.tokenizer.encode(text) for text in tqdm(texts, desc="tokens", disable=None)]
+    documents = m2.tokenizer.encode_batch(texts, BAR)
     tokens = sum(map(len, documents))
     config, ratio = m2.network.config, size / tokens
     behind = m2.tokenizer.predictor
@@ -108,6 +111,7 @@ def eval_command(options, predictor: Predictor | None) -> dict:
         "documents": len(documents),
         "bits_per_byte": model_bits(m2.network, m2.params, documents) / size,
         "uniform_bits_per_byte": uniform_bits(tokens, m2.tokenizer.vocab_size) / size,
+        "unigram_bits_per_byte": unigram_bits(m2.counts, id_counts(documents, m2.tokenizer.vocab_size)) / size,
         "flops_per_byte": flops_per_byte(config, ratio, m1),
         "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
         "bytes_per_step": ratio,

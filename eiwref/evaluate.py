@@ -17,15 +17,19 @@ def uniform_bits(tokens: int, vocab_size: int) -> float:
     return tokens * float(np.log2(vocab_size))
 
 
-def unigram_bits(train_ids, ids, vocab_size: int, xp=np) -> float:
-    """Bits of `ids` under the unigram counts of `train_ids`, each count raised by one (Laplace).
+def id_counts(documents: list, vocab_size: int, xp=np) -> np.ndarray:
+    """How often each id stands in documents of ids, shape (vocab_size,). `xp` is the array module that counts."""
+    return to_numpy(xp.bincount(xp.asarray(np.concatenate(documents)), minlength=vocab_size))
 
-    The counts come from other text, so that a large vocabulary on a small text is not flattered by having been
-    counted on the very tokens it is measured on. `xp` is the array module that counts.
+
+def unigram_bits(train_counts: np.ndarray, counts: np.ndarray) -> float:
+    """Bits of ids that occur `counts` times under the `train_counts` of other text, each raised by one (Laplace).
+
+    Other text, so that a large vocabulary on a small text is not flattered by having been counted on the very
+    tokens it is measured on.
     """
-    counts = to_numpy(xp.bincount(xp.asarray(train_ids), minlength=vocab_size)) + 1
-    seen = to_numpy(xp.bincount(xp.asarray(ids), minlength=vocab_size))
-    return float(seen @ np.log2(counts.sum() / counts))
+    smoothed = train_counts + 1
+    return float(counts @ np.log2(smoothed.sum() / smoothed))
 
 
 def model_bits(network: Transformer, params: dict, documents: list, batch: int = 16) -> float:

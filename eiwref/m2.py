@@ -1,7 +1,8 @@
 """M2: a transformer over a tokenizer's ids, with the tokenizer it belongs to, as one thing and as a file.
 
 Paper, section 3.5. One id above the vocabulary ends a document, for all methods alike (the paper puts an end
-mark into the text instead). The file names the predictor behind the tokenizer by digest and does not hold it.
+mark into the text instead). The file names the predictor behind the tokenizer by digest and does not hold it;
+it holds how often each id stood in the training text, so that M2 can be held against a model that knows only that.
 """
 
 import json
@@ -22,16 +23,17 @@ from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.registry import tokenizer
 
-FORMAT = "eiwref.m2.1"
+FORMAT = "eiwref.m2.2"
 
 
 @dataclass(frozen=True)
 class M2:
-    """A network with its parameters, and the tokenizer whose ids it predicts."""
+    """A network with its parameters, the tokenizer whose ids it predicts, and their training `counts` (V,)."""
 
     tokenizer: Tokenizer
     network: Transformer
     params: dict
+    counts: np.ndarray
 
     def save(self, path: str | Path) -> None:
         """Write network, parameters, the tokenizer's name and its predictor's digest."""
@@ -41,7 +43,7 @@ class M2:
             "tokenizer": self.tokenizer.spec,
             "predictor": _digest(self.tokenizer),
         }
-        arrays = {name: to_numpy(values) for name, values in self.params.items()}
+        arrays = {name: to_numpy(values) for name, values in self.params.items()} | {"counts": self.counts}
         write_bytes(path, tensors.dump(settings, arrays))
 
     @classmethod
@@ -51,9 +53,12 @@ class M2:
         try:
             own = {name: settings[name] for name in ("format", "config", "tokenizer", "predictor")}
             network = Transformer(Config(**json.loads(settings["config"])), xp)
-            params = {name: xp.asarray(values) for name, values in arrays.items()}
+            counts = arrays["counts"]
+            params = {name: xp.asarray(values) for name, values in arrays.items() if name != "counts"}
             network.check_params(params)
             reader = tokenizer(settings["tokenizer"], predictor)
+            if counts.shape != (reader.vocab_size,) or counts.dtype.kind not in "iu" or counts.min() < 0:
+                raise ModelError("array counts is not how often each id stood in the training text")
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(f"{path}: is damaged ({error})") from None
         except EiwrefError as error:
@@ -67,7 +72,7 @@ class M2:
                 f"{path}: was trained on tokens of predictor {settings['predictor'][:16]}, but the one at hand is "
                 f"{_digest(reader)[:16]}; name the right one with --predictor"
             )
-        return cls(reader, network, params)
+        return cls(reader, network, params, counts)
 
     def sample(self, rng: np.random.Generator, tokens: int, temperature: float = 1.0) -> Iterator[int]:
         """Ids one by one, until the end of the document, `tokens` of them, or the context is full."""

@@ -1,6 +1,7 @@
 """M2 as a file, as a measure and as a writer; and the commands that train, measure and sample."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ SPEC = "EqualInfoAC[b=16, v=256]"
 def fresh(spec=SPEC, predictor=None, seed=0):
     tokenizer = eiwref.tokenizer(spec, predictor)
     network = Transformer(Config(tokenizer.vocab_size + 1, 16, 2, 1, 32, 24))
-    return M2(tokenizer, network, network.init(np.random.default_rng(seed)))
+    return M2(tokenizer, network, network.init(np.random.default_rng(seed)), np.arange(tokenizer.vocab_size))
 
 
 def test_save_and_load(tmp_path):
@@ -29,6 +30,7 @@ def test_save_and_load(tmp_path):
     assert loaded.tokenizer.spec == SPEC
     assert loaded.network.config == m2.network.config
     assert all((loaded.params[name] == values).all() for name, values in m2.params.items())
+    assert (loaded.counts == m2.counts).all()
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path):
@@ -42,9 +44,13 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
         with pytest.raises(ModelError, match=r"damaged|not a m2"):
             M2.load(path)
     network = Transformer(Config(99, 16, 2, 1, 32, 24))
-    M2(eiwref.tokenizer(SPEC), network, network.init(np.random.default_rng(0))).save(path)
+    M2(eiwref.tokenizer(SPEC), network, network.init(np.random.default_rng(0)), np.zeros(256, int)).save(path)
     with pytest.raises(ModelError, match="predicts 99 ids, expected 257"):
         M2.load(path)
+    for counts in (np.zeros(255, int), np.full(256, -1), np.zeros(256)):
+        replace(fresh(), counts=counts).save(path)
+        with pytest.raises(ModelError, match="array counts is not how often"):
+            M2.load(path)
 
 
 def test_samples_follow_the_seed_and_end(monkeypatch):

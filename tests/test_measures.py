@@ -11,7 +11,7 @@ import eiwref
 from eiwref import demo, verify
 from eiwref.corpus import builtin
 from eiwref.errors import EiwrefError
-from eiwref.evaluate import flops_per_byte, model_bits, uniform_bits, unigram_bits
+from eiwref.evaluate import flops_per_byte, id_counts, model_bits, uniform_bits, unigram_bits
 from eiwref.experiments import compression
 from eiwref.experiments.result import Result
 from eiwref.nn.transformer import Config, Transformer
@@ -24,7 +24,7 @@ def test_uniform_and_unigram_bits():
     counts = Counter(train)
     with mp.workdps(30):
         ideal = -sum(mp.log((counts[i] + 1) / mp.mpf(300 + 20), 2) for i in ids)
-        assert abs(unigram_bits(train, ids, 20) - ideal) < 1e-9
+        assert abs(unigram_bits(id_counts([train], 20), id_counts([ids[:30], ids[30:]], 20)) - ideal) < 1e-9
     assert uniform_bits(100, 65536) == 1600
 
 

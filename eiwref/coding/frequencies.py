@@ -39,24 +39,30 @@ def from_weights(weights, precision: int = PRECISION) -> array:
     >>> list(from_weights([2, 1, 1], precision=4))
     [0, 7, 11, 16]
     """
-    weights = np.asarray(weights, dtype=np.int64)
-    symbols = len(weights)
+    rows = from_weight_rows(np.asarray(weights, dtype=np.int64)[None], precision)
+    # Plain Python integers come out of an array("I"), so that no fixed-width sum can overflow later.
+    return array("I", rows[0].astype(np.uint32).tobytes())
+
+
+def from_weight_rows(weights: np.ndarray, precision: int = PRECISION) -> np.ndarray:
+    """`from_weights` of each row of (n, K) int64 weights, shape (n, K + 1), int64."""
+    n, symbols = weights.shape
     check_precision(precision, symbols)
     most = 1 << (63 - precision)
-    if weights.min() < 0 or weights.max() >= most:
+    if weights.min(initial=0) < 0 or weights.max(initial=0) >= most:
         raise PredictorError(f"weights must be from 0 to {most - 1}, found {weights.min()} to {weights.max()}")
     # No sum can overflow: there are at most 2^precision weights.
-    cumulative = np.zeros(symbols + 1, dtype=np.int64)
-    np.cumsum(weights, out=cumulative[1:])
-    total = int(cumulative[-1])
+    cumulative = np.zeros((n, symbols + 1), dtype=np.int64)
+    np.cumsum(weights, axis=1, out=cumulative[:, 1:])
+    totals = cumulative[:, -1:].copy()
     spare = (1 << precision) - symbols
-    if not 0 < total < most:
-        raise PredictorError(f"the sum of weights must be from 1 to {most - 1}, found {total}")
+    wrong = (totals <= 0) | (totals >= most)
+    if wrong.any():
+        raise PredictorError(f"the sum of weights must be from 1 to {most - 1}, found {totals[wrong][0]}")
     cumulative *= spare
-    cumulative //= total
+    cumulative //= totals
     cumulative += np.arange(symbols + 1)
-    # Plain Python integers come out of an array("I"), so that no fixed-width sum can overflow later.
-    return array("I", cumulative.astype(np.uint32).tobytes())
+    return cumulative
 
 
 def uniform(symbols: int, precision: int = PRECISION) -> array:

@@ -13,14 +13,13 @@ from functools import cache, partial
 from itertools import groupby
 from multiprocessing import Pool
 
-import numpy as np
 from tqdm import tqdm
 
 from eiwref import show, verify
 from eiwref.backend import array_module
 from eiwref.coding.bits import Bits
 from eiwref.corpus import builtin, sources
-from eiwref.evaluate import uniform_bits, unigram_bits
+from eiwref.evaluate import id_counts, uniform_bits, unigram_bits
 from eiwref.experiments.result import Result, cores, environment
 from eiwref.files import data_path, read_bytes
 from eiwref.predictors.base import Predictor
@@ -113,10 +112,11 @@ def _measure(specs: list[str], packed: bytes, backend: str) -> dict[str, dict]:
 
 
 def _row(tokenizer: Tokenizer, train: list[Bits], held_out: list[verify.Encoded], texts: list[bytes], xp) -> dict:
-    train_ids = np.concatenate([bits.tokens(tokenizer.token_bits) for bits in train])
+    train_ids = [bits.tokens(tokenizer.token_bits) for bits in train]
     ids = [encoded.bits.tokens(tokenizer.token_bits) for encoded in held_out]
     decoded = [verify.decode(tokenizer, *document) for document in zip(ids, held_out, texts, strict=True)]
     size, tokens = sum(map(len, texts)), sum(map(len, ids))
+    counts = [id_counts(each, tokenizer.vocab_size, xp) for each in (train_ids, ids)]
     paper = paper_value(tokenizer.spec)
     return {
         "tokenizer": tokenizer.spec,
@@ -124,7 +124,7 @@ def _row(tokenizer: Tokenizer, train: list[Bits], held_out: list[verify.Encoded]
         "tokens": tokens,
         "bytes_per_token": size / tokens,
         "uniform": uniform_bits(tokens, tokenizer.vocab_size) / size,
-        "unigram": unigram_bits(train_ids, np.concatenate(ids), tokenizer.vocab_size, xp) / size,
+        "unigram": unigram_bits(*counts) / size,
         "claims_lossless": tokenizer.lossless,
         "lossless": all(text == right for (text, _), right in zip(decoded, texts, strict=True)),
         "windows": sum(len(encoded.windows) for encoded in held_out),

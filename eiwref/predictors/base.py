@@ -5,6 +5,9 @@ interface, so that each predictor works with each of them.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
 
 from eiwref.coding.frequencies import Cumulative
 from eiwref.errors import PredictorError
@@ -38,6 +41,23 @@ class Predictor(ABC):
     @abstractmethod
     def advance(self, state, symbol: int):
         """A new state after `symbol`; the old one stays valid."""
+
+    # Many states at once; `batched` predictors share work among them. All states of a batch are equally many
+    # symbols past their start. Which distribution a state has must not depend on its company.
+
+    batched: ClassVar[bool] = False
+
+    def start_many(self, n: int):
+        """`n` states before the first symbol."""
+        return [self.start()] * n
+
+    def cdf_many(self, states) -> np.ndarray:
+        """The cumulative frequencies of each state, shape (n, symbols + 1), int64."""
+        return np.array([self.cdf(state) for state in states], dtype=np.int64).reshape(-1, self.symbols + 1)
+
+    def advance_many(self, states, which: np.ndarray, symbols: np.ndarray):
+        """New states: for each i, number which[i] of `states` after symbols[i]. One may occur often or never."""
+        return [self.advance(states[i], c) for i, c in zip(which.tolist(), symbols.tolist(), strict=True)]
 
     @abstractmethod
     def tensors(self) -> tuple[dict[str, str], dict]:

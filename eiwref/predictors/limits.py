@@ -4,8 +4,12 @@ A transformer sees so many symbols and no more. Rather than let each coder find 
 part of the format, and stands here once.
 """
 
+import numpy as np
+
 from eiwref.coding import frequencies
 from eiwref.predictors.base import Predictor
+
+LANES = 128  # stretches of text that a batched predictor follows at once
 
 
 class _Counting:
@@ -40,6 +44,18 @@ class UniformAfter(_Counting):
         inner, seen = state
         return (self.inner.advance(inner, symbol) if seen + 1 < self.limit else None), seen + 1
 
+    def start_many(self, n):
+        return self.inner.start_many(n), n, 0
+
+    def cdf_many(self, states):
+        inner, n, seen = states
+        return self.inner.cdf_many(inner) if seen < self.limit else np.tile(self._uniform, (n, 1)).astype(np.int64)
+
+    def advance_many(self, states, which, symbols):
+        inner, _, seen = states
+        inner = self.inner.advance_many(inner, which, symbols) if seen + 1 < self.limit else None
+        return inner, len(which), seen + 1
+
 
 class Restarting(_Counting):
     """Streams: after every `limit` symbols the predictor starts afresh, having forgotten the text."""
@@ -52,3 +68,39 @@ class Restarting(_Counting):
         if seen + 1 == self.limit:
             return self.start()
         return self.inner.advance(inner, symbol), seen + 1
+
+    def slices(self, texts: list[np.ndarray], bar=iter) -> list[np.ndarray]:
+        """For each text of symbols the (low, high) of each in its distribution, shape (n, 2), int64.
+
+        What comes after a restart does not depend on what came before, so that of texts already known all
+        stretches between restarts are followed side by side.
+        """
+        found = [np.empty((len(text), 2), dtype=np.int64) for text in texts]
+        stretches = [
+            (text[at : at + self.limit], out[at : at + self.limit])
+            for text, out in zip(texts, found, strict=True)
+            for at in range(0, len(text), self.limit)
+        ]
+        stretches.sort(key=lambda stretch: -len(stretch[0]))
+        for at in bar(range(0, len(stretches), LANES)):
+            self._follow(stretches[at : at + LANES])
+        return found
+
+    def _follow(self, stretches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Fill in stretches of one batch, the longest first: those still running are always the first few."""
+        lengths = np.array([len(text) for text, _ in stretches])
+        symbols = np.zeros((len(stretches), lengths[0]), dtype=np.int64)
+        slices = np.zeros((len(stretches), lengths[0], 2), dtype=np.int64)
+        for lane, (text, _) in enumerate(stretches):
+            symbols[lane, : len(text)] = text
+        states = self.inner.start_many(len(stretches))
+        for place in range(lengths[0]):
+            running = np.arange(np.count_nonzero(lengths > place))
+            if place:
+                states = self.inner.advance_many(states, running, symbols[running, place - 1])
+            cumulative = self.inner.cdf_many(states)
+            wanted = symbols[running, place]
+            slices[running, place, 0] = cumulative[running, wanted]
+            slices[running, place, 1] = cumulative[running, wanted + 1]
+        for lane, (text, out) in enumerate(stretches):
+            out[:] = slices[lane, : len(text)]

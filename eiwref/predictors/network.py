@@ -2,13 +2,18 @@
 
 Paper, section 3.2. Encoder and decoder take the same steps at the same shapes, one symbol at a time, so that
 on one machine both see the same floats and a round trip holds. **In another setting it may not**: exp, matrix
-products and their order of summation differ between processors, libraries, thread counts and batch sizes; one
+products and their order of summation differ between processors, libraries and thread counts; one
 cumulative frequency moves by one, and from there on the decoder reads another text (the paper's section 3.7
 names this and leaves it open). A container's SHA-256 finds it; an M1 in exact integers will end it.
+
+Many states at once are a batch of such steps. NumPy multiplies each sequence of a batch by itself, at the shapes
+of a batch of one, so that a state's floats do not depend on its company; the tests look whether that holds.
 """
 
 import json
+from array import array
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,16 +31,24 @@ ROOM = 4096  # states remembered at most, each with its keys and values
 class _State:
     """The network after some symbols: what it remembers of them and what it expects next."""
 
-    def __init__(self, past, logits, seen):
-        self.past = past
-        self.logits = logits  # (257,), float
-        self.seen = seen
+    def __init__(self, many: "_States"):
+        self.many = many  # a batch of one
         self.cumulative = {}  # by size of the alphabet
         self.after = {}  # states one symbol on, of the first few symbols
 
 
+class _States(NamedTuple):
+    """A batch of `n` states that have seen equally many symbols."""
+
+    past: list  # keys and values of every block, (n, H, S, K) each
+    logits: np.ndarray  # (n, 257)
+    seen: int
+
+
 class Network(Predictor):
     """A transformer over 257 symbols; `counts` of its training text's symbols are its static part."""
+
+    batched = True
 
     def __init__(
         self,
@@ -58,24 +71,34 @@ class Network(Predictor):
 
     def start(self):
         if self._start is None:
-            self._start = self._step(self.network.config.start, None, 0)
+            self._start = _State(self.start_many(1))
         return self._start
 
     def cdf(self, state):
         if self.symbols not in state.cumulative:
-            p = np.exp(state.logits - state.logits.max())
-            weights = (p / p.sum() * (1 << WEIGHT_BITS)).astype(np.int64)
-            state.cumulative[self.symbols] = frequencies.from_weights(weights[: self.symbols], self.precision)
+            state.cumulative[self.symbols] = array("I", self.cdf_many(state.many)[0].astype(np.uint32).tobytes())
         return state.cumulative[self.symbols]
 
     def advance(self, state, symbol):
         if symbol in state.after:
             return state.after[symbol]
-        following = self._step(symbol, state.past, state.seen + 1)
-        if state.seen < REMEMBERED and self._room > 0:
+        following = _State(self._step(np.array([symbol]), state.many.past, state.many.seen + 1))
+        if state.many.seen < REMEMBERED and self._room > 0:
             self._room -= 1
             state.after[symbol] = following
         return following
+
+    def start_many(self, n):
+        return self._step(np.full(n, self.network.config.start), None, 0)
+
+    def cdf_many(self, states):
+        p = np.exp(states.logits - states.logits.max(axis=1, keepdims=True))
+        weights = (p / p.sum(axis=1, keepdims=True) * (1 << WEIGHT_BITS)).astype(np.int64)
+        return frequencies.from_weight_rows(weights[:, : self.symbols], self.precision)
+
+    def advance_many(self, states, which, symbols):
+        past = [(keys[which], values[which]) for keys, values in states.past]
+        return self._step(symbols, past, states.seen + 1)
 
     def static(self):
         return Unigram(self.counts[: self.symbols], self.precision, self.limit)
@@ -94,9 +117,9 @@ class Network(Predictor):
             raise ValueError("limit or counts of another network")
         return cls(network, params, arrays["counts"], symbols, precision)
 
-    def _step(self, symbol, past, seen) -> _State:
-        logits, cache = self.network.forward(self.params, np.array([[symbol]]), past)
-        return _State(self.network.present(cache), logits[0, -1].astype(np.float64), seen)
+    def _step(self, symbols, past, seen) -> _States:
+        logits, cache = self.network.forward(self.params, symbols[:, None], past)
+        return _States(self.network.present(cache), logits[:, -1].astype(np.float64), seen)
 
     def _over(self, symbols):
         return Network(self.network, self.params, self.counts, symbols, self.precision)

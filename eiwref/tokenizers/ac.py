@@ -5,11 +5,13 @@ paper finds that M2 learns nothing from them. The text ends with an end mark (a 
 count. The paper's M1 sees at most 1,024 bytes; ours restarts after as many, see `predictors.limits`.
 """
 
+import numpy as np
+
 from eiwref.coding import finite, stream
 from eiwref.coding.bits import bit_ranges, unpad
 from eiwref.predictors.base import BYTES_AND_END, Predictor
 from eiwref.predictors.limits import Restarting
-from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.base import Tokenizer, as_bytes
 
 
 class ArithmeticCoding(Tokenizer):
@@ -22,6 +24,21 @@ class ArithmeticCoding(Tokenizer):
 
     def compress(self, data):
         return stream.encode(finite.Encoder(), self._model, data)
+
+    def encode_batch(self, texts, bar=iter):
+        if not self._model.inner.batched:
+            return super().encode_batch(texts, bar)
+        end = [self._model.symbols - 1]
+        symbols = [np.append(np.frombuffer(as_bytes(text), dtype=np.uint8), end) for text in texts]
+        total = 1 << self._model.precision
+        ids = []
+        for slices in self._model.slices(symbols, bar):
+            encoder = finite.Encoder()
+            for low, high in slices.tolist():
+                # To the coder it is all one whether what lies below and above is one symbol or many.
+                encoder.encode((0, low, high, total), 1)
+            ids.append(encoder.finish().tokens(self.token_bits))
+        return ids
 
     def decompress(self, data, max_bytes=None):
         symbols, length = stream.decode(finite.Decoder(data), self._model, max_bytes)

@@ -5,7 +5,7 @@ Paper, section 3.3: a compressor turns bytes into bits, and the bits are read as
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +51,12 @@ class Tokenizer(ABC):
         """Token ids, shape (N,), uint32. A string is taken as UTF-8."""
         return self.compress(as_bytes(text)).tokens(self.token_bits)
 
-    def encode_batch(self, texts: Iterable[bytes | str]) -> list[np.ndarray]:
-        """`encode` of each text."""
-        return [self.encode(text) for text in texts]
+    def encode_batch(self, texts: Sequence[bytes | str], bar=iter) -> list[np.ndarray]:
+        """`encode` of each text, the predictor's work shared where it can be.
+
+        `bar` is put around what is gone through, to show how far it is: `tqdm.tqdm`, say.
+        """
+        return [self.encode(text) for text in bar(texts)]
 
     def decode_bytes(self, ids, max_bytes: int | None = None) -> bytes:
         """The text of token ids; raises `CodeError` if they are malformed or give more than `max_bytes`."""

@@ -5,13 +5,16 @@ W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError
 from eiwref.predictors.base import BYTES, Predictor
-from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.windows import SCHEMES
+from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
 from eiwref.windows.scheme import Decoded, Window
+from eiwref.windows.stop_cell import StopCell
 
 
 class EqualInfo(Tokenizer):
@@ -23,13 +26,29 @@ class EqualInfo(Tokenizer):
         self.lossless = self.scheme.lossless
         self.window_bytes = window_bits // 8
 
+    def encode_batch(self, texts, bar=iter):
+        data = [as_bytes(text) for text in texts]
+        tree = isinstance(self.scheme, StopCell) and self.scheme.window_bits <= MAX_WINDOW_BITS
+        # A step of the predictor for each code pays off when the texts would need as many.
+        if not tree or sum(map(len, data)) < 1 << self.scheme.window_bits:
+            return super().encode_batch(data, bar)
+        return [self._pack(self.codebook.encode(each).tolist()).tokens(self.token_bits) for each in bar(data)]
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """All codes of windows of 16 bits; raises `PredictorError` for longer ones."""
+        return Codebook(self.scheme)
+
     def compress(self, data):
         return self.join(self.scheme.segment(data))
 
     def join(self, windows: Iterable[Window]) -> Bits:
         """The bits of windows, end to end."""
-        codes = b"".join(window.code.to_bytes(self.window_bytes, "big") for window in windows)
-        return Bits(codes, 8 * len(codes))
+        return self._pack(window.code for window in windows)
+
+    def _pack(self, codes: Iterable[int]) -> Bits:
+        packed = b"".join(code.to_bytes(self.window_bytes, "big") for code in codes)
+        return Bits(packed, 8 * len(packed))
 
     def decompress(self, data, max_bytes=None):
         text = bytearray()

@@ -29,6 +29,8 @@ language model. Not in the paper.
 from bisect import bisect_right
 from collections.abc import Iterator
 
+import numpy as np
+
 from eiwref.errors import CodeError, PredictorError
 from eiwref.windows.scheme import Decoded, Scheme
 
@@ -102,6 +104,10 @@ class StopCell(Scheme):
                 first, cells = first + 1 + low, ((cells - 1) * cumulative[symbol + 1] >> shift) - low
             yield first, first + cells - 1
             state = predictor.advance(state, symbol)
+
+    def root_edges(self, cumulative: np.ndarray) -> np.ndarray:
+        """Where the cells of each one-symbol text begin, and where the last ones end; shape (K + 1,)."""
+        return np.arange(len(cumulative)) + (self._spare * cumulative >> self._shift)
 
     def _root_child(self, cumulative, symbol: int) -> tuple[int, int]:
         """(first cell, number of cells) of a one-symbol text."""
