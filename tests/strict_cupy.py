@@ -66,12 +66,12 @@ def to_device(value):
 def _on_device(function):
     def call(*arguments, **kwargs):
         arguments = [to_host(argument) for argument in arguments]
-        return to_device(function(*arguments, **kwargs))
+        return to_device(function(*arguments, **{name: to_host(value) for name, value in kwargs.items()}))
 
     return call
 
 
-NAMES = "isfinite zeros arange sqrt exp log maximum where concatenate stack bincount unique".split()  # noqa: SIM905
+NAMES = "isfinite zeros zeros_like arange sqrt exp log maximum where concatenate stack bincount unique".split()  # noqa: SIM905
 
 xp = types.SimpleNamespace(
     asarray=lambda values, dtype=None: to_device(

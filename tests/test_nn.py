@@ -8,6 +8,7 @@ import pytest
 
 from eiwref.backend import array_module, to_numpy
 from eiwref.errors import BackendError, ModelError
+from eiwref.nn import transformer
 from eiwref.nn.attention import Attention
 from eiwref.nn.gradcheck import check_layer, directional_errors
 from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm
@@ -98,11 +99,11 @@ def test_the_checker_rejects_a_backward_wrong_by_a_thousandth(name, rng, xp):
 @pytest.mark.parametrize("z_loss", [0.0, 0.3])
 def test_gradient_of_cross_entropy(z_loss, rng, xp):
     layer = CrossEntropy(xp, z_loss)
-    logits, targets = xp.asarray(rng.standard_normal((3, 5, 8)) * 3), xp.asarray(rng.integers(0, 8, (3, 5)))
+    logits, targets = xp.asarray(rng.standard_normal((15, 8)) * 3), xp.asarray(rng.integers(0, 8, 15))
     _, cache = layer.forward(logits, targets)
-    grads = {"logits": layer.backward(cache)}
+    grads = {"logits": layer.backward(0.7, cache)}
     errors = directional_errors(
-        lambda p: float(layer.forward(p["logits"], targets)[0]), {"logits": logits}, grads, rng, xp
+        lambda p: 0.7 * float(layer.forward(p["logits"], targets)[0]), {"logits": logits}, grads, rng, xp
     )
     assert errors["logits"] < TOLERANCE
 
@@ -110,7 +111,7 @@ def test_gradient_of_cross_entropy(z_loss, rng, xp):
 def test_cross_entropy_is_its_definition(rng, xp):
     logits, targets = rng.standard_normal((4, 6)) * 5, np.array([0, 5, 2, 2])
     log_z = np.log(np.exp(logits).sum(axis=1))
-    expected = np.mean(log_z - logits[range(4), targets] + 0.1 * log_z**2)
+    expected = np.sum(log_z - logits[range(4), targets] + 0.1 * log_z**2)
     logits, targets = xp.asarray(logits), xp.asarray(targets)
     assert float(CrossEntropy(xp, 0.1).forward(logits, targets)[0]) == pytest.approx(expected, rel=1e-12)
     # Logits of any size give a finite loss.
@@ -137,6 +138,20 @@ def test_gradients_of_the_network(tied, rng, xp):
     assert float(loss) > 0
     errors = directional_errors(lambda p: float(network.loss(p, ids, targets)[0]), params, grads, rng, xp)
     assert max(errors.values()) < TOLERANCE, errors
+
+
+@pytest.mark.parametrize("at_once", [1, 11 * 5, 11 * 1000])
+def test_the_loss_a_few_positions_at_a_time_is_that_of_all(at_once, rng, xp, monkeypatch):
+    network, params, ids, targets = composed(SMALL, rng, xp)
+    monkeypatch.setattr(transformer, "LOGITS_AT_ONCE", at_once)
+    loss, grads = network.loss(params, ids, targets)
+    logits, cache = network.forward(params, ids)
+    layer = CrossEntropy(xp, SMALL.z_loss)
+    whole, loss_cache = layer.forward(logits.reshape(-1, SMALL.symbols), targets.reshape(-1))
+    dlogits = layer.backward(1 / targets.size, loss_cache).reshape(logits.shape)
+    assert float(loss) == pytest.approx(float(whole) / targets.size, rel=1e-12)
+    for name, expected in network.backward(dlogits, cache).items():
+        np.testing.assert_allclose(host(grads[name]), host(expected), rtol=1e-9, atol=1e-13)
 
 
 def test_backward_twice_gives_the_same_and_changes_nothing(rng, xp):

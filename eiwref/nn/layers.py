@@ -111,16 +111,20 @@ def token_nats(logits, targets, xp):
 def _log_softmax_parts(flat, wanted, xp):
     """(nats (N,), log Z (N,), probabilities (N, V)) of logits (N, V) and targets (N,)."""
     highest = flat.max(axis=-1, keepdims=True)  # exp never overflows
-    exponentials = xp.exp(flat - highest)
-    sums = exponentials.sum(axis=-1, keepdims=True)
+    # In place: at a vocabulary of 65,536 each further array of this size costs as much as a matrix product.
+    probabilities = flat - highest
+    xp.exp(probabilities, out=probabilities)
+    sums = probabilities.sum(axis=-1, keepdims=True)
+    probabilities /= sums
     log_z = (xp.log(sums) + highest)[:, 0]
-    return log_z - flat[xp.arange(len(flat)), wanted], log_z, exponentials / sums
+    return log_z - flat[xp.arange(len(flat)), wanted], log_z, probabilities
 
 
 class CrossEntropy:
-    """Mean over all targets of log Z - logit[target] + z (log Z)^2, in nats, Z = sum of exp(logits).
+    """Sum over all targets of log Z - logit[target] + z (log Z)^2, in nats, Z = sum of exp(logits).
 
-    The z-loss (paper, section 3.2: z = 1e-4) keeps log Z near 0, so that logits do not drift.
+    The z-loss (paper, section 3.2: z = 1e-4) keeps log Z near 0, so that logits do not drift. For a mean over N
+    targets, divide by N and go back with dloss = 1 / N.
     """
 
     def __init__(self, xp, z_loss=0.0):
@@ -128,16 +132,15 @@ class CrossEntropy:
         self.z_loss = z_loss
 
     def forward(self, logits, targets):
-        """(loss, cache); logits (..., V), targets (...) of ids."""
-        flat, wanted = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)  # (N, V), (N,)
-        nats, log_z, probabilities = _log_softmax_parts(flat, wanted, self.xp)
-        loss = (nats + self.z_loss * log_z * log_z).mean()
-        return loss, (probabilities, log_z, wanted, logits.shape)
+        """(loss, cache); logits (N, V), targets (N,) of ids."""
+        nats, log_z, probabilities = _log_softmax_parts(logits, targets, self.xp)
+        loss = (nats + self.z_loss * log_z * log_z).sum()
+        return loss, (probabilities, log_z, targets)
 
-    def backward(self, cache):
-        """dlogits of the mean loss, shaped as the logits."""
-        probabilities, log_z, wanted, shape = cache
+    def backward(self, dloss, cache):
+        """dlogits (N, V)."""
+        probabilities, log_z, targets = cache
         # d log Z / d logits is the softmax; both terms pull on it.
-        dlogits = probabilities * (1 + 2 * self.z_loss * log_z)[:, None]
-        dlogits[self.xp.arange(len(wanted)), wanted] -= 1
-        return (dlogits / len(wanted)).reshape(shape)
+        dlogits = probabilities * (dloss * (1 + 2 * self.z_loss * log_z))[:, None]
+        dlogits[self.xp.arange(len(targets)), targets] -= dloss
+        return dlogits

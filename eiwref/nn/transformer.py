@@ -13,6 +13,8 @@ from eiwref.errors import ModelError
 from eiwref.nn.attention import BUCKETS, Attention
 from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm
 
+LOGITS_AT_ONCE = 1 << 22  # 16 MiB in float32
+
 
 @dataclass(frozen=True)
 class Config:
@@ -119,6 +121,35 @@ class Transformer:
         `past`: `present(cache)` of the positions before, to decode step by step. Raises `ModelError` for ids
         outside the vocabulary (a GPU would wrap them silently) and for more positions than the context.
         """
+        hidden, cache = self._hidden(params, ids, past)
+        logits, output_cache = Linear.forward(self._output(params), hidden)  # (B, T, V)
+        return logits, (cache, output_cache)
+
+    def backward(self, dlogits, cache):
+        """The gradient of every parameter."""
+        cache, output_cache = cache
+        dhidden, output_grads = Linear.backward(dlogits, output_cache)
+        return self._hidden_backward(dhidden, output_grads["weight"], cache)
+
+    def loss(self, params, ids, targets):
+        """(mean loss in nats, grads) of predicting targets (B, T) from ids (B, T)."""
+        hidden, cache = self._hidden(params, ids)
+        output = self._output(params)
+        flat, wanted = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1)  # (N, D), (N,)
+        dflat, dweight, loss = self.xp.zeros_like(flat), self.xp.zeros_like(output["weight"]), 0.0
+        # A few positions at a time, there and back: all logits of 65,536 ids at once would fill the memory.
+        few = max(1, LOGITS_AT_ONCE // self.config.symbols)
+        for at in range(0, len(flat), few):
+            logits, output_cache = Linear.forward(output, flat[at : at + few])  # (n, V)
+            some, loss_cache = self._cross_entropy.forward(logits, wanted[at : at + few])
+            dlogits = self._cross_entropy.backward(1 / len(flat), loss_cache)
+            dflat[at : at + few], output_grads = Linear.backward(dlogits, output_cache)
+            dweight += output_grads["weight"]
+            loss = loss + some / len(flat)
+        return loss, self._hidden_backward(dflat.reshape(hidden.shape), dweight, cache)
+
+    def _hidden(self, params, ids, past=None):
+        """What the output layer sees, (B, T, D), and a cache."""
         self._check(ids, past)
         x, embedding_cache = self._embedding.forward(self._below("embedding", params), ids)  # (B, T, D)
         blocks = []
@@ -126,13 +157,11 @@ class Transformer:
             x, block_cache = self._block(f"blocks.{i}", params, x, past and past[i])
             blocks.append(block_cache)
         x, norm_cache = self._norm.forward(self._below("norm", params), x)
-        logits, output_cache = Linear.forward(self._output(params), x)  # (B, T, V)
-        return logits, (embedding_cache, blocks, norm_cache, output_cache)
+        return x, (embedding_cache, blocks, norm_cache)
 
-    def backward(self, dlogits, cache):
-        """The gradient of every parameter."""
-        embedding_cache, blocks, norm_cache, output_cache = cache
-        dx, output_grads = Linear.backward(dlogits, output_cache)
+    def _hidden_backward(self, dx, doutput, cache):
+        """All gradients, from those of the output layer: of what it saw, and of its weight (D, V)."""
+        embedding_cache, blocks, norm_cache = cache
         dx, norm_grads = self._norm.backward(dx, norm_cache)
         grads = _under("norm", norm_grads)
         for i in reversed(range(self.config.layers)):
@@ -142,22 +171,15 @@ class Transformer:
         grads |= _under("embedding", embedding_grads)
         if self.config.tied:
             # One table, two uses: ids look rows up, and logits are products with them.
-            scale = self.config.d_model**-0.5
-            grads["embedding.table"][: self.config.symbols] += output_grads["weight"].T * scale
+            grads["embedding.table"][: self.config.symbols] += doutput.T * self.config.d_model**-0.5
         else:
-            grads |= _under("output", output_grads)
+            grads |= _under("output", {"weight": doutput})
         return grads
-
-    def loss(self, params, ids, targets):
-        """(mean loss in nats, grads) of predicting targets (B, T) from ids (B, T)."""
-        logits, cache = self.forward(params, ids)
-        loss, loss_cache = self._cross_entropy.forward(logits, targets)
-        return loss, self.backward(self._cross_entropy.backward(loss_cache), cache)
 
     @staticmethod
     def present(cache):
         """Keys and values of every block, for `past`."""
-        return [Attention.present(attention_cache) for _, attention_cache, _, _ in cache[1]]
+        return [Attention.present(attention_cache) for _, attention_cache, _, _ in cache[0][1]]
 
     def _block(self, name, params, x, past):
         normed, norm1_cache = self._norm.forward(self._below(f"{name}.norm_attention", params), x)
