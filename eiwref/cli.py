@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+from functools import partial
 from hashlib import sha256
 from itertools import chain
 
@@ -70,7 +71,7 @@ def _windows(options) -> int:
         _print_json({"tokenizer": tokenizer.spec, "bytes": len(data), "windows": rows})
         return 0
     if rows:
-        print(show.render(rows, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+        print(show.render(rows, _colour()))
     tokens = len(tokenizer.encode(data))
     print(f"\n{tokenizer.spec}: {len(data)} bytes, {len(rows)} windows, {tokens} tokens")
     return 0
@@ -206,25 +207,29 @@ def _fit(options) -> int:
 
 def _demo(options) -> int:
     from eiwref import demo
-    from eiwref.experiments import compression
 
-    predictor = _predictor(options) or eiwref.default_predictor()
     backend.array_module(options.backend)
-    compression.check(predictor)
-    folder = files.make_folder(options.out)
-    windows = demo.windows_of(demo.sentence(options.seed), predictor)
-    if not options.json:
-        print(f"A sentence of the held-out text in windows of 16 bits, {demo.SPEC}:\n")
-        print(show.render(windows, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")) + "\n")
-        sys.stdout.flush()
-    result = compression.run(options.seed, predictor, options.backend, options.command)
-    paths = demo.write(result, windows, folder)
+    about = f"the predictor in {options.predictor}"
+    if options.predictor is None:
+        about = "the n-gram that comes with eiwref (counted beforehand on C4 and the built-in training text)"
+    results, paths = demo.run(
+        options.seed,
+        _predictor(options) or eiwref.default_predictor(),
+        about,
+        options.out,
+        options.backend,
+        options.command,
+        _colour(),
+        say=(lambda line: None) if options.json else partial(print, flush=True),
+    )
     if options.json:
-        _print_json({"rows": result.rows, "settings": result.settings, "files": [str(path) for path in paths]})
-    else:
-        print(compression.terminal_table(result) + "\n")
-        print("written: " + ", ".join(str(path) for path in paths))
-    return 1 if any(row["claims_lossless"] and not row["lossless"] for row in result.rows) else 0
+        shown = {result.name: {"rows": result.rows, "settings": result.settings} for result in results}
+        _print_json(shown | {"files": [str(path) for path in paths]})
+    return 1 if any(row["claims_lossless"] and not row["lossless"] for row in results[0].rows) else 0
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _network(options) -> int:
@@ -357,9 +362,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_backend(command)
 
-    command = add("demo", _demo, "the idea on real text: windows of a sentence, then every tokenizer's figures")
+    command = add(
+        "demo", _demo, "the whole walk on real text, in minutes: windows, every tokenizer, small M1 and M2s"
+    )
     command.add_argument("--out", default="eiwref-demo", metavar="FOLDER", help="default: eiwref-demo")
-    command.add_argument("--seed", type=_seed, default=0, help="draws the sentence (default: 0)")
+    command.add_argument("--seed", type=_seed, default=0, help="of all that is random (default: 0)")
     add_backend(command)
 
     def add_seed(command) -> None:

@@ -1,6 +1,5 @@
 """The commands for networks: train an M1 or M2, measure an M2, let it write."""
 
-import math
 import sys
 from functools import partial
 from itertools import chain
@@ -12,10 +11,10 @@ import eiwref
 from eiwref import backend, files
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError
-from eiwref.evaluate import flops_per_byte, id_counts, model_bits, uniform_bits, unigram_bits
+from eiwref.evaluate import id_counts, measure
 from eiwref.experiments.result import environment
 from eiwref.m2 import M2, text_of
-from eiwref.nn.optim import Adafactor, AdamW, inverse_square_root
+from eiwref.nn.optim import Adafactor, AdamW, inverse_square_root, warm_up_and_cosine
 from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import BYTES_AND_END, Predictor
@@ -23,7 +22,7 @@ from eiwref.predictors.network import Network
 from eiwref.predictors.store import save_predictor
 from eiwref.show import printable
 
-BAR = partial(tqdm, desc="tokens", unit="", disable=None)
+BAR = partial(tqdm, unit="", disable=None)
 
 
 def train_command(options, predictor: Predictor | None) -> dict:
@@ -74,10 +73,7 @@ def _train(network, documents, rng, options) -> tuple[dict, list[float]]:
         optimizer = AdamW()
 
         def learning_rate(step):
-            # Up in a straight line, then down along half a cosine to a tenth.
-            done = step / options.steps
-            fall = 0.55 + 0.45 * math.cos(math.pi * done)
-            return options.learning_rate * min(1.0, step / options.warm_up) * fall
+            return warm_up_and_cosine(step, options.steps, options.warm_up, options.learning_rate)
 
     losses = []
     run = train(network, network.init(rng), batches, optimizer, learning_rate, options.steps)
@@ -93,30 +89,9 @@ def eval_command(options, predictor: Predictor | None) -> dict:
     """`eiwref eval`: bits/byte and what they cost."""
     m2 = M2.load(options.model, predictor, backend.array_module(options.backend))
     texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
-    size = sum(map(len, texts))
-    if not size:
+    if not any(texts):
         raise EiwrefError("there is no text to measure")
-    documents = m2.tokenizer.encode_batch(texts, BAR)
-    tokens = sum(map(len, documents))
-    config, ratio = m2.network.config, size / tokens
-    behind = m2.tokenizer.predictor
-    # StaticAC looks its one distribution up; only the others run M1 at every byte.
-    runs_m1 = isinstance(behind, Network) and not m2.tokenizer.spec.startswith("StaticAC")
-    m1 = behind.network.config if runs_m1 else None
-    return {
-        "command": options.command,
-        "tokenizer": m2.tokenizer.spec,
-        "bytes": size,
-        "tokens": tokens,
-        "documents": len(documents),
-        "bits_per_byte": model_bits(m2.network, m2.params, documents) / size,
-        "uniform_bits_per_byte": uniform_bits(tokens, m2.tokenizer.vocab_size) / size,
-        "unigram_bits_per_byte": unigram_bits(m2.counts, id_counts(documents, m2.tokenizer.vocab_size)) / size,
-        "flops_per_byte": flops_per_byte(config, ratio, m1),
-        "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
-        "bytes_per_step": ratio,
-        "environment": environment(),
-    }
+    return {"command": options.command} | measure(m2, texts, BAR) | {"environment": environment()}
 
 
 def sample_command(options, predictor: Predictor | None) -> dict:

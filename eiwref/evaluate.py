@@ -8,8 +8,9 @@ documents and divided once. Two models know nothing of order: *uniform* gives ev
 import numpy as np
 
 from eiwref.backend import to_numpy
+from eiwref.m2 import M2, m1_config
 from eiwref.nn.layers import token_nats
-from eiwref.nn.transformer import Config, Transformer
+from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 
 
 def uniform_bits(tokens: int, vocab_size: int) -> float:
@@ -32,7 +33,30 @@ def unigram_bits(train_counts: np.ndarray, counts: np.ndarray) -> float:
     return float(counts @ np.log2(smoothed.sum() / smoothed))
 
 
-def model_bits(network: Transformer, params: dict, documents: list, batch: int = 16) -> float:
+def measure(m2: M2, texts: list[bytes], bar=iter) -> dict:
+    """What M2 makes of texts: bits/byte beside the uniform and the unigram model's, and what they cost.
+
+    `bar` as in `Tokenizer.encode_batch`.
+    """
+    tokenizer, config = m2.tokenizer, m2.network.config
+    documents = tokenizer.encode_batch(texts, bar)
+    size, tokens = sum(map(len, texts)), sum(map(len, documents))
+    counts = id_counts(documents, tokenizer.vocab_size)
+    return {
+        "tokenizer": tokenizer.spec,
+        "documents": len(documents),
+        "bytes": size,
+        "tokens": tokens,
+        "bytes_per_step": size / tokens,
+        "uniform_bits_per_byte": uniform_bits(tokens, tokenizer.vocab_size) / size,
+        "unigram_bits_per_byte": unigram_bits(m2.counts, counts) / size,
+        "bits_per_byte": model_bits(m2.network, m2.params, documents, bar) / size,
+        "flops_per_byte": flops_per_byte(config, size / tokens, m1_config(tokenizer)),
+        "flops_per_byte_with_softmax": flops_per_byte(config, size / tokens, m1_config(tokenizer), softmax=True),
+    }
+
+
+def model_bits(network: Transformer, params: dict, documents: list, bar=iter) -> float:
     """Bits that an M2 spends on documents of ids, the end of each included.
 
     Every document is cut into pieces of the context's length, each begun afresh from the start, as in
@@ -47,7 +71,8 @@ def model_bits(network: Transformer, params: dict, documents: list, batch: int =
     nats = 0.0
     # Pieces of like length share a batch; what pads the shorter ones is not counted.
     pieces.sort(key=len)
-    for at in range(0, len(pieces), batch):
+    batch = max(1, LOGITS_AT_ONCE // (config.symbols * config.context))
+    for at in bar(range(0, len(pieces), batch)):
         group = pieces[at : at + batch]
         longest = max(map(len, group))
         targets = np.full((len(group), longest), end, dtype=np.int64)

@@ -18,7 +18,9 @@ from eiwref.errors import CodeError, EiwrefError, ModelError
 from eiwref.files import read_bytes, write_bytes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
+from eiwref.predictors.network import Network
 from eiwref.predictors.store import digest
+from eiwref.tokenizers.ac import ArithmeticCoding
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.registry import tokenizer
@@ -90,12 +92,22 @@ class M2:
             yield symbol
 
 
+def m1_config(tokenizer: Tokenizer) -> Config | None:
+    """The network that the tokenizer runs for every byte, if it runs one: StaticAC looks its distribution up."""
+    if isinstance(tokenizer.predictor, Network) and not tokenizer.spec.startswith("StaticAC"):
+        return tokenizer.predictor.network.config
+    return None
+
+
 def text_of(tokenizer: Tokenizer, ids: list[int]) -> tuple[bytes, str]:
     """(text, what was wrong with the ids or "") of ids that an M2 made up.
 
     Tokens after the last whole window are dropped; a code that no text has gives the longest text whose
-    interval holds it. Other schemes give nothing where the ids are malformed.
+    interval holds it. AC gives the text up to where its bits run out. Other schemes give nothing where the ids are
+    malformed.
     """
+    if isinstance(tokenizer, ArithmeticCoding):
+        return tokenizer.decode_made_up(ids)
     if not isinstance(tokenizer, EqualInfo):
         try:
             return tokenizer.decode_bytes(ids), ""

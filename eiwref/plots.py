@@ -10,6 +10,7 @@ from eiwref.experiments.result import Result
 BLUE, ORANGE, GREEN, RED, SKY, YELLOW = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#F0E442"
 SCHEME_COLOURS = {"stop": BLUE, "greedy": RED, "delay": ORANGE}
 WINDOW_COLOURS = (SKY, YELLOW)
+COLOURS = ("#000000", ORANGE, GREEN, BLUE, RED)
 
 
 def compression(result: Result, windows: list[tuple[str, str]]) -> bytes:
@@ -17,20 +18,81 @@ def compression(result: Result, windows: list[tuple[str, str]]) -> bytes:
 
     `windows`: (text, bits) of the sentence's windows.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    figure, top, left, right = _page()
+    _sentence(top, windows)
+    rows = {row["tokenizer"]: row for row in result.rows}
+    _ratios(left, rows)
+    _gains(right, rows)
+    return _png(figure)
+
+
+def walk(result: Result) -> bytes:
+    """A PNG of the walk: the sentence in windows under its M1, bits/byte over FLOPs/byte, and learning."""
+    figure, top, left, right = _page()
+    _sentence(top, result.settings["sentence"])
+    _costs(left, result.rows)
+    _curves(right, result.rows)
+    return _png(figure)
+
+
+def _page():
+    """(figure, axes above, axes below to the left, to the right)"""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 8.2), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.4])
     left, right = bottom.subplots(1, 2, width_ratios=[1, 1.15])
-    _sentence(top.subplots(), windows)
-    rows = {row["tokenizer"]: row for row in result.rows}
-    _ratios(left, rows)
-    _gains(right, rows)
+    return figure, top.subplots(), left, right
+
+
+def _png(figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     FigureCanvasAgg(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
     return out.getvalue()
+
+
+def _costs(axes, rows: list[dict]) -> None:
+    """M2's bits/byte over FLOPs/byte, and on the same upright what a model without context has."""
+    for row, colour in zip(rows, COLOURS, strict=True):
+        x, name = row["flops_per_byte"] / 1e3, row["tokenizer"]
+        uniform, unigram, m2 = (
+            row[key] for key in ("uniform_bits_per_byte", "unigram_bits_per_byte", "bits_per_byte")
+        )
+        axes.plot([x, x], [min(uniform, unigram, m2), uniform], color=colour, linewidth=2, alpha=0.4)
+        axes.plot(x, uniform, "o", color=colour, markersize=8, markerfacecolor="white")
+        axes.plot(x, unigram, "_", color=colour, markersize=16, markeredgewidth=2.5)
+        axes.plot(x, m2, "D", color=colour, markersize=7, label=name)
+    for marker, label in (("o", "uniform"), ("_", "unigram"), ("D", "M2")):
+        style = {"markersize": 11, "markeredgewidth": 2} if marker == "_" else {"markerfacecolor": "white"}
+        axes.plot([], [], marker, color="grey", label=label, **(style if marker != "D" else {}))
+    axes.set_xscale("log")
+    ticks = [100, 150, 200, 300, 400]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("kFLOPs/byte, M1 included, without embeddings and softmax")
+    axes.set_ylabel("bits/byte on held-out text (lower is better)")
+    axes.set_title("Does M2 learn from the tokens? (Figure 3)", fontsize=11)
+    axes.legend(fontsize=7.5, frameon=False, loc="lower left", ncols=2)
+    axes.grid(alpha=0.25)
+
+
+def _curves(axes, rows: list[dict]) -> None:
+    """Training loss of each M2 over the text it has seen."""
+    for row, colour in zip(rows, COLOURS, strict=True):
+        seen, loss = zip(*row["curve"], strict=True)
+        axes.plot([x / 1e3 for x in seen], loss, color=colour, linewidth=1.8, label=row["tokenizer"])
+        axes.axhline(row["uniform_of_training_text"], color=colour, linestyle=":", linewidth=1, alpha=0.7)
+    axes.plot([], [], ":", color="grey", label="uniform on the same text")
+    axes.set_xlabel("kB of text seen")
+    axes.set_ylabel("training loss, bits/byte")
+    axes.set_ylim(bottom=0)
+    axes.set_title("What stays on its dotted line learns nothing", fontsize=11)
+    axes.legend(fontsize=7.5, frameon=False, loc="upper right")
+    axes.grid(alpha=0.25)
 
 
 def _sentence(axes, windows: list[tuple[str, str]], columns: int = 92) -> None:

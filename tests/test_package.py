@@ -45,7 +45,7 @@ FILES = {
     "windows": ["scheme", "stop_cell", "codebook", "padded", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],
     "corpus": ["builtin", "sources", ""],
-    "experiments": ["result", "compression", ""],
+    "experiments": ["result", "pool", "compression", "walk", ""],
 }
 
 

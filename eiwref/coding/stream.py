@@ -4,7 +4,7 @@ The last symbol of the predictor's alphabet marks the end of the text, so that a
 it; its bits are part of the code. (The paper puts an end mark into the bytes instead, section 3.2.)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from eiwref.coding.bits import Bits
 from eiwref.errors import CodeError
@@ -26,11 +26,17 @@ def decode(decoder, predictor, max_symbols: int | None = None) -> tuple[list[int
     Raises `CodeError` when no encoder could have written the code, or past `max_symbols` symbols.
     """
     symbols: list[int] = []
-    state = predictor.start()
-    end = predictor.symbols - 1
-    while (symbol := decoder.decode(predictor.cdf(state))) != end:
+    for symbol in until_end(decoder, predictor):
         if len(symbols) == max_symbols:
             raise CodeError(f"the code goes on after the {max_symbols} symbols that were declared")
         symbols.append(symbol)
-        state = predictor.advance(state, symbol)
     return symbols, decoder.finish()
+
+
+def until_end(decoder, predictor) -> Iterator[int]:
+    """The symbols before the end mark, one by one; raises `CodeError` where the bits run out before it."""
+    state = predictor.start()
+    end = predictor.symbols - 1
+    while (symbol := decoder.decode(predictor.cdf(state))) != end:
+        yield symbol
+        state = predictor.advance(state, symbol)

@@ -63,6 +63,14 @@ class Tally:
         return {"documents": self.documents, "bytes": self.bytes, "sha256": self._hash.hexdigest()}
 
 
+def describe(source: str | Path) -> dict:
+    """How much text a source has, and its SHA-256."""
+    seen = Tally()
+    for _ in seen.count(documents(source)):
+        pass
+    return seen.as_dict()
+
+
 def _files_below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError):
         raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")

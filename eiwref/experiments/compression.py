@@ -7,20 +7,17 @@ orders and gaps, not values.
 """
 
 import csv
-import signal
 import time
 from functools import cache, partial
 from itertools import groupby
-from multiprocessing import Pool
-
-from tqdm import tqdm
 
 from eiwref import show, verify
 from eiwref.backend import array_module
 from eiwref.coding.bits import Bits
 from eiwref.corpus import builtin, sources
 from eiwref.evaluate import id_counts, uniform_bits, unigram_bits
-from eiwref.experiments.result import Result, cores, environment
+from eiwref.experiments import pool
+from eiwref.experiments.result import Result, environment
 from eiwref.files import data_path, read_bytes
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest, dump, parse
@@ -58,13 +55,10 @@ def run(seed: int, predictor: Predictor, backend: str, command: str) -> Result:
     methods = [list(group) for _, group in groupby(sorted(specs, key=_method), key=_method)]
     rows = {}
     packed = dump(predictor)
-    # Interrupts are for this process: it ends the others when it leaves the block.
-    with Pool(cores(), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        # The slow ones first, so that no core is left with a long one at the end.
-        methods.sort(key=lambda group: ("windows=" not in group[0], "EqualInfo" not in group[0]))
-        measured = pool.imap_unordered(partial(_measure, packed=packed, backend=backend), methods)
-        for some in tqdm(measured, total=len(methods), desc="methods", disable=None):
-            rows |= some
+    # The slow ones first, so that no core is left with a long one at the end.
+    methods.sort(key=lambda group: ("windows=" not in group[0], "EqualInfo" not in group[0]))
+    for some in pool.each(partial(_measure, packed=packed, backend=backend), methods, "methods"):
+        rows |= some
     return Result(
         name="compression",
         title="Compression ratios and what a unigram model gains (Tables 2 and 3)",
@@ -73,22 +67,14 @@ def run(seed: int, predictor: Predictor, backend: str, command: str) -> Result:
             "seed": seed,
             "predictor": digest(predictor),
             "backend": backend,
-            "builtin:train": _describe("train"),
-            "builtin:held-out": _describe("held-out"),
+            "builtin:train": sources.describe("builtin:train"),
+            "builtin:held-out": sources.describe("builtin:held-out"),
         },
         units=UNITS,
         rows=[rows[spec] for spec in specs],
         seconds=round(time.perf_counter() - started, 1),
         environment=environment(),
     )
-
-
-def _describe(split: str) -> dict:
-    """Which text: the built-in one differs between versions of Python."""
-    seen = sources.Tally()
-    for _ in seen.count(builtin.documents(split)):
-        pass
-    return seen.as_dict()
 
 
 def _method(spec: str) -> str:
@@ -154,12 +140,7 @@ def markdown(result: Result) -> str:
     """The result as one page: how it was made, then Tables 2 and 3 side by side with the paper's values."""
     held_out, train = result.settings["builtin:held-out"], result.settings["builtin:train"]
     lines = [
-        f"# {result.title}",
-        "",
-        f"`{result.command}`, {result.seconds:.0f} s on {result.environment['cores']} cores, "
-        + ", ".join(f"{name} {value}" for name, value in result.environment.items() if name != "cores")
-        + ".",
-        "",
+        *result.heading(),
         f"Text: the built-in one, {held_out['documents']} topics held out ({held_out['bytes']:,} bytes, SHA-256 "
         f"{held_out['sha256'][:16]}), {train['documents']} for the unigram counts ({train['bytes']:,} bytes, "
         f"SHA-256 {train['sha256'][:16]}). Predictor {result.settings['predictor'][:16]}. The paper's values are "

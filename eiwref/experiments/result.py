@@ -32,6 +32,12 @@ class Result:
     def save(self, path: str | Path) -> None:
         write_bytes(path, (json.dumps(asdict(self), indent=1) + "\n").encode("ascii"))
 
+    def heading(self) -> list[str]:
+        """How a page about it begins: title, command, time, machine and versions."""
+        versions = ", ".join(f"{name} {value}" for name, value in self.environment.items() if name != "cores")
+        made = f"`{self.command}`, {self.seconds:.0f} s on {self.environment['cores']} cores, {versions}."
+        return [f"# {self.title}", "", made, ""]
+
     @classmethod
     def load(cls, path: str | Path) -> "Result":
         try:

@@ -8,7 +8,8 @@ count. The paper's M1 sees at most 1,024 bytes; ours restarts after as many, see
 import numpy as np
 
 from eiwref.coding import finite, stream
-from eiwref.coding.bits import bit_ranges, unpad
+from eiwref.coding.bits import bit_ranges, from_tokens, unpad
+from eiwref.errors import CodeError
 from eiwref.predictors.base import BYTES_AND_END, Predictor
 from eiwref.predictors.limits import Restarting
 from eiwref.tokenizers.base import Tokenizer, as_bytes
@@ -44,6 +45,16 @@ class ArithmeticCoding(Tokenizer):
         symbols, length = stream.decode(finite.Decoder(data), self._model, max_bytes)
         unpad(data, length, self.token_bits)
         return bytes(symbols)
+
+    def decode_made_up(self, ids) -> tuple[bytes, str]:
+        """(text, remark) of ids that no encoder wrote: what their bits spell until they end or run out."""
+        text = bytearray()
+        try:
+            for symbol in stream.until_end(finite.Decoder(from_tokens(ids, self.token_bits)), self._model):
+                text.append(symbol)
+        except CodeError as error:
+            return bytes(text), str(error)
+        return bytes(text), ""
 
     def byte_ranges(self, data):
         encoder, model = finite.Encoder(), self._model

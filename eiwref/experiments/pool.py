@@ -1,0 +1,24 @@
+"""Independent pieces of an experiment, as many at a time as there are cores."""
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import Pool
+
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from eiwref.experiments.result import cores
+
+
+def each(function: Callable, items: Iterable, desc: str) -> Iterator:
+    """`function` of each item as they become ready, with a bar; each in a process with one thread for BLAS."""
+    items = list(items)
+    with Pool(cores(), _prepare) as pool:
+        yield from tqdm(pool.imap_unordered(function, items), total=len(items), desc=desc, disable=None)
+
+
+def _prepare() -> None:
+    # Interrupts are for the process that started these: it ends them when it leaves the block.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Networks this small gain nothing from more threads, and the cores are taken.
+    threadpool_limits(1)

@@ -1,0 +1,169 @@
+"""The demo, whole, on little text and with networks hardly trained: what it measures, shows and writes."""
+
+import contextlib
+import io
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import eiwref
+from eiwref import cli, demo, plots
+from eiwref.corpus import builtin, sources
+from eiwref.errors import EiwrefError
+from eiwref.experiments import compression, pool, walk
+from eiwref.experiments.result import Result
+
+TEXTS = {split: [text[:1500] for text in builtin.documents(split)[:2]] for split in builtin.SPLITS}
+
+
+class _SameProcess:
+    """A pool of no processes, so that the short texts are seen."""
+
+    def __init__(self, *_):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    imap_unordered = staticmethod(map)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """(the demo's JSON, the folder it wrote, its results by name)"""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builtin, "documents", lambda split: TEXTS[split])
+        patch.setattr(pool, "Pool", _SameProcess)
+        patch.setattr(demo, "sentence", lambda seed: b"Windows of a sentence.")
+        patch.setattr(walk, "M1_PLAN", walk.Plan(batch=2, bytes_seen=4000))
+        patch.setattr(walk, "M2_PLAN", walk.Plan(batch=2, bytes_seen=9000))
+        patch.setattr(walk, "M2_65K_PLAN", walk.Plan(batch=1, bytes_seen=600))
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert cli.main(["demo", "--json", "--seed", "1", "--out", str(folder)]) == 0
+    results = {name: Result.load(folder / f"{name}.json") for name in ("compression", "walk")}
+    return json.loads(out.getvalue()), folder, results
+
+
+def test_the_json_is_what_the_files_hold(ran):
+    shown, folder, results = ran
+    for name, result in results.items():
+        assert shown[name] == {"rows": result.rows, "settings": result.settings}
+        assert result.command == f"eiwref demo --json --seed 1 --out {folder}"
+        assert result.settings["seed"] == 1
+    assert sorted(shown["files"]) == sorted(str(path) for path in folder.iterdir())
+    assert len(shown["files"]) == 6
+
+
+def test_pages_and_pictures_are_made_from_the_saved_files(ran):
+    _, folder, results = ran
+    for name, module in (("compression", compression), ("walk", walk)):
+        page = (folder / f"{name}.md").read_text()
+        assert page == module.markdown(results[name])
+        assert all(f"`{row['tokenizer']}`" in page for row in results[name].rows)
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "walk.png").read_bytes() == plots.walk(results["walk"])
+    assert "| 1.00 | 1.00 | 8.000 | 8.000 |" in (folder / "compression.md").read_text()
+
+
+def test_a_file_that_is_no_result_is_refused(tmp_path):
+    (tmp_path / "not.json").write_text("[]")
+    with pytest.raises(EiwrefError, match="not a saved result"):
+        Result.load(tmp_path / "not.json")
+
+
+def test_the_compression_of_every_tokenizer(ran):
+    rows = {row["tokenizer"]: row for row in ran[2]["compression"].rows}
+    assert list(rows) == compression.all_specs()
+    for spec, row in rows.items():
+        ids = [eiwref.tokenizer(spec).encode(text) for text in TEXTS["held-out"]]
+        assert row["tokens"] == sum(map(len, ids))
+        assert row["lossless"] == (row["failed_windows"] == 0)
+        assert row["lossless"] or "greedy" in spec
+        token_bits = 16 if "65k" in spec else 8
+        assert row["uniform"] == pytest.approx(row["tokens"] * token_bits / row["bytes"])
+    # The unigram model is of the training text, and raised by one: counted here by hand.
+    train, held_out = (b"".join(TEXTS[split]) for split in builtin.SPLITS)
+    counts = Counter(train)
+    bits = -sum(np.log2((counts[byte] + 1) / (len(train) + 256)) for byte in held_out)
+    assert rows["Bytes"]["unigram"] == pytest.approx(bits / len(held_out))
+    assert rows["Bytes"]["unigram"] < rows["Bytes"]["uniform"]
+
+
+def test_the_walk_measures_each_method_and_says_how_long_it_learned(ran):
+    result = ran[2]["walk"]
+    rows = {row["tokenizer"]: row for row in result.rows}
+    assert tuple(rows) == walk.SPECS
+    for row in rows.values():
+        assert row["bytes"] == sum(map(len, TEXTS["held-out"]))
+        assert row["uniform_bits_per_byte"] == pytest.approx(
+            row["tokens"] * (16 if "65k" in row["tokenizer"] else 8) / row["bytes"]
+        )
+        assert 0 < row["bits_per_byte"] < 9
+        assert row["parameters"] == 98_304 < row["parameters_in_all"]
+        assert row["curve"][-1][0] == pytest.approx(row["bytes_seen"], abs=2)
+        assert row["tokens_seen"] == row["steps"] * (128 if "65k" in row["tokenizer"] else 256)
+    assert rows["Bytes"]["bytes_seen"] == rows["Bytes"]["tokens_seen"] == 35 * 256
+    assert rows["Bytes"]["curve"][-1][1] < 7 < rows["Bytes"]["curve"][0][1]
+    # M1 runs for every byte behind AC and windows, not behind the others.
+    for spec, m1 in (("Bytes", 0), ("StaticAC[v=256]", 0), ("AC[v=256]", 98_304), (walk.SPECS[4], 98_304)):
+        row = rows[spec]
+        assert row["flops_per_byte"] == pytest.approx(2 * 98_304 / row["bytes_per_step"] + 2 * m1)
+
+
+def test_the_terminal_says_size_steps_and_bytes_seen(ran):
+    result = ran[2]["walk"]
+    m1 = result.settings["m1"]
+    said = walk.describe_m1(m1)
+    assert all(f"{m1[name]:,}" in said for name in ("parameters", "steps", "bytes_seen"))
+    said = walk.describe_m2(result) + walk.terminal_table(result)
+    for row in result.rows:
+        assert all(f"{row[name]:,}" in said for name in ("parameters", "steps", "bytes_seen"))
+        assert f"{row['bits_per_byte']:.3f}" in said
+
+
+def test_a_seed_means_the_same_m1():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builtin, "documents", lambda split: TEXTS[split])
+        patch.setattr(walk, "M1_PLAN", walk.Plan(batch=2, bytes_seen=500))
+        digests = [walk.train_m1(seed, "numpy")[1]["digest"] for seed in (0, 0, 1)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_papers_values_stand_beside_ours():
+    assert compression.paper_value("AC[v=256]") == {"bytes_per_token": 5.49, "uniform": 1.457, "unigram": 1.457}
+    assert compression.paper_value("EqualInfoAC[b=16, v=65k]")["bytes_per_token"] == 5.31
+    assert compression.paper_value("EqualInfoAC[b=16, v=65k, windows=delay]")["bytes_per_token"] == 4.40
+    assert compression.paper_value("EqualInfoAC[b=24, v=256]") == {}
+
+
+def test_the_papers_m2_stands_beside_ours():
+    assert walk.paper_value("AC[v=256]") == {"bits_per_byte": 1.46, "mflops_per_byte": 15.11}
+    assert all(walk.paper_value(spec) for spec in walk.SPECS)
+
+
+def test_the_seed_draws_the_sentence():
+    assert demo.sentence(0) == demo.sentence(0)
+    assert len({demo.sentence(seed) for seed in range(20)}) > 5
+
+
+def test_the_committed_result_is_of_this_code_and_page():
+    """The README's figures come from this file: the page beside it is drawn from it, letter for letter."""
+    from eiwref.files import data_path
+
+    saved = Result.load(data_path("results/compression.json"))
+    assert data_path("results/compression.md").read_text() == compression.markdown(saved)
+    from eiwref.predictors.store import digest
+
+    assert saved.settings["predictor"] == digest(eiwref.default_predictor())
+    texts = builtin.documents("held-out")
+    if sources.describe("builtin:held-out") == saved.settings["builtin:held-out"]:  # the same version of Python
+        spec = "EqualInfoAC[b=64, v=256]"
+        (row,) = (row for row in saved.rows if row["tokenizer"] == spec)
+        assert row["tokens"] == sum(len(eiwref.tokenizer(spec).encode(text)) for text in texts)
