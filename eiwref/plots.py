@@ -19,7 +19,7 @@ def compression(result: Result, windows: list[tuple[str, str]]) -> bytes:
     `windows`: (text, bits) of the sentence's windows.
     """
     figure, top, left, right = _page()
-    _sentence(top, windows)
+    draw_windows(top, windows)
     rows = {row["tokenizer"]: row for row in result.rows}
     _ratios(left, rows)
     _gains(right, rows)
@@ -29,7 +29,7 @@ def compression(result: Result, windows: list[tuple[str, str]]) -> bytes:
 def walk(result: Result) -> bytes:
     """A PNG of the walk: the sentence in windows under its M1, bits/byte over FLOPs/byte, and learning."""
     figure, top, left, right = _page()
-    _sentence(top, result.settings["sentence"])
+    draw_windows(top, result.settings["sentence"])
     _costs(left, result.rows)
     _curves(right, result.rows)
     return _png(figure)
@@ -95,9 +95,9 @@ def _curves(axes, rows: list[dict]) -> None:
     axes.grid(alpha=0.25)
 
 
-def _sentence(axes, windows: list[tuple[str, str]], columns: int = 92) -> None:
-    """Windows as boxes in reading order, as in the paper's Figure 2."""
-    axes.set_title("One sentence in windows of 16 bits: some text each, the same bits each", fontsize=11)
+def draw_windows(axes, windows: list[tuple[str, str]], columns: int = 92) -> None:
+    """Windows, (text, bits) each, as boxes in reading order, as in the paper's Figure 2."""
+    axes.set_title("Windows of the same number of bits each, and the text they hold", fontsize=11)
     x = y = 0
     for index, (text, bits) in enumerate(windows):
         # The bits are set in half-size letters: 16 of them are as wide as 8 letters of text.

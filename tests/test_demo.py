@@ -14,6 +14,7 @@ from eiwref.corpus import builtin, sources
 from eiwref.errors import EiwrefError
 from eiwref.experiments import compression, pool, walk
 from eiwref.experiments.result import Result
+from eiwref.files import data_path
 
 TEXTS = {split: [text[:1500] for text in builtin.documents(split)[:2]] for split in builtin.SPLITS}
 
@@ -128,6 +129,17 @@ def test_the_terminal_says_size_steps_and_bytes_seen(ran):
         assert f"{row['bits_per_byte']:.3f}" in said
 
 
+def test_the_committed_walk_is_of_this_page_and_these_plans():
+    saved = Result.load(data_path("results/walk/seed-0.json"))
+    assert data_path("results/walk/seed-0.md").read_text() == walk.markdown(saved)
+    assert saved.command == "eiwref demo --seed 0"
+    assert {row["parameters"] for row in saved.rows} == {98_304}
+    assert saved.units == walk.UNITS
+    for row in saved.rows:
+        plan = walk.M2_65K_PLAN if "65k" in row["tokenizer"] else walk.M2_PLAN
+        assert row["bytes_seen"] == pytest.approx(plan.bytes_seen, rel=0.01)
+
+
 def test_a_seed_means_the_same_m1():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builtin, "documents", lambda split: TEXTS[split])
@@ -155,8 +167,6 @@ def test_the_seed_draws_the_sentence():
 
 def test_the_committed_result_is_of_this_code_and_page():
     """The README's figures come from this file: the page beside it is drawn from it, letter for letter."""
-    from eiwref.files import data_path
-
     saved = Result.load(data_path("results/compression.json"))
     assert data_path("results/compression.md").read_text() == compression.markdown(saved)
     from eiwref.predictors.store import digest

@@ -2,7 +2,7 @@
 
 Nothing here was trained before: an M1 and, for each of five tokenizers, an M2 of one size learn from the
 built-in text's training topics, and are measured on its held-out ones. The paper's M2s saw 26 billion
-tokens and 250 times the parameters at the least: compare which method learns at all, not values.
+tokens and 250 times as many parameters: compare which method learns at all, not values.
 """
 
 import csv

@@ -1,0 +1,381 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · The whole walk
+#
+# One sentence goes from bytes to bits, from bits to windows, from windows to tokens, through a small language
+# model and back to the very same bytes. Every later tutorial takes one of these steps apart; here we walk them
+# once.
+#
+# **After this you can**
+# - say why compressed text is hard for a language model to learn from, and what equal-info windows change;
+# - cut any text into windows, read their bits, and turn them back;
+# - train a small M2 on compressed text, measure it in bits per byte, and say what to hold it against.
+#
+# **You need** Python and a little probability (what $-\log_2 p$ has to do with bits comes in the next
+# tutorial). About 30 minutes; the longest cell runs for some 20 seconds.
+#
+# The method is that of *Training LLMs over Neurally Compressed Text* (arXiv 2404.03626): a byte model **M1**
+# drives an arithmetic coder, and a larger model **M2** is trained on the coder's output.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import eiwref
+from eiwref import demo, plots, show
+from eiwref.coding import exact
+from eiwref.corpus import builtin
+from eiwref.evaluate import id_counts, measure, model_bits
+from eiwref.m2 import M2, text_of
+from eiwref.nn.optim import AdamW, warm_up_and_cosine
+from eiwref.nn.train import crops, train
+from eiwref.nn.transformer import Config, Transformer
+
+threadpool_limits(1)  # matrices this small are multiplied soonest by one thread
+
+# %% [markdown]
+# ## 1. Bytes
+#
+# Our sentence is from Python's language reference, which every Python carries with it. It is from the part that
+# neither model below has seen. To the machine it is a row of numbers from 0 to 255.
+
+# %%
+sentence = demo.sentence(seed=0)
+print(sentence.decode())
+print(list(sentence[:12]), "...", len(sentence), "bytes,", 8 * len(sentence), "bits")
+
+# %% [markdown]
+# ## 2. M1: what comes next?
+#
+# Anything that gives a probability to each possible next byte can be M1. Here it is an *n-gram*: counts of
+# which byte followed which five bytes, in some megabytes of text. (Tutorials to come replace it by a
+# transformer.) To a coder it hands integers: 256 slices of a line of length $2^{16}$, none of them empty.
+
+
+# %%
+predictor = eiwref.default_predictor().over(256)  # 256 symbols: bytes only
+
+
+def state_after(text):
+    state = predictor.start()
+    for byte in text:
+        state = predictor.advance(state, byte)
+    return state
+
+
+def likeliest(text, n=8):
+    """The n likeliest next bytes and their probabilities."""
+    counts = np.diff(predictor.cdf(state_after(text)))
+    assert counts.sum() == 1 << predictor.precision
+    best = np.argsort(-counts)[:n]
+    return [show.printable(bytes([byte])).replace(" ", "␣") for byte in best], counts[best] / counts.sum()
+
+
+figure, axes = plt.subplots(1, 3, figsize=(11, 2.6), layout="constrained")
+for axis, length in zip(axes, (0, 3, 30), strict=True):
+    names, p = likeliest(sentence[:length])
+    axis.bar(range(len(p)), p, color=plots.BLUE)
+    axis.set_xticks(range(len(p)), names, family="monospace", fontsize=12)
+    axis.set_title(f"after {sentence[:length].decode()[-12:]!r}", fontsize=11)
+    axis.set_ylim(0, 1)
+axes[0].set_ylabel("probability")
+plt.show()
+
+# %% [markdown]
+# A byte that M1 gives probability $p$ is worth $-\log_2 p$ bits: little where M1 was sure and right. The sum
+# over the sentence is what an ideal coder needs for it.
+
+# %%
+bits = []
+state = predictor.start()
+for byte in sentence:
+    cumulative = predictor.cdf(state)
+    bits.append(-np.log2((cumulative[byte + 1] - cumulative[byte]) / cumulative[-1]))
+    state = predictor.advance(state, byte)
+
+figure, axis = plt.subplots(figsize=(11, 2.6), layout="constrained")
+axis.bar(range(len(bits)), bits, color=plots.BLUE)
+axis.axhline(8, color="grey", linestyle=":")
+axis.text(len(bits) - 0.5, 8.15, "8 bits: no model at all", ha="right", fontsize=9, color="grey")
+axis.set_xticks(range(len(bits)), sentence.decode().replace(" ", "␣"), family="monospace", fontsize=8)
+axis.set_ylabel("bits")
+axis.set_xlim(-1, len(bits))
+plt.show()
+print(f"{sum(bits):.1f} bits, {sum(bits) / len(sentence):.2f} bits per byte")
+
+# %% [markdown]
+# Look where the tall bars stand: at the beginning of words. Inside a word M1 is seldom surprised.
+#
+# ## 3. The arithmetic coder: a text is an interval
+#
+# How does one write 0.3 of a bit? By never writing single bytes. The coder starts from the interval $[0, 1)$
+# and, for each byte, keeps the slice that M1 gives it. A text is the interval that is left, and any number
+# inside says which text it was. A likely text has a wide interval and so a short number.
+
+# %%
+figure, axes = plt.subplots(4, 1, figsize=(11, 4), layout="constrained")
+low, width = 0.0, 1.0
+steps = list(exact.trace(predictor, sentence[:4]))
+for axis, (position, step) in zip(axes, enumerate(steps), strict=True):
+    cumulative = predictor.cdf(state_after(sentence[:position]))
+    for byte in range(256):
+        share = (cumulative[byte + 1] - cumulative[byte]) / cumulative[-1]
+        kept = byte == step.symbol
+        colour = plots.ORANGE if kept else (plots.SKY if byte % 2 else "#d9eefa")
+        axis.barh(0, share, left=cumulative[byte] / cumulative[-1], color=colour, height=1)
+        if share > 0.02 or kept:
+            middle = (cumulative[byte] / cumulative[-1]) + share / 2
+            axis.text(middle, 0, show.printable(bytes([byte])).replace(" ", "␣"), ha="center", va="center")
+    axis.set_xlim(0, 1)
+    axis.set_yticks([])
+    axis.set_ylabel(f"byte {position}", rotation=0, ha="right", va="center")
+    ends = [step.interval.low / 2**step.interval.scale, step.interval.width / 2**step.interval.scale]
+    axis.set_xticks([0, 1], [f"{low:.9f}", f"+ {width:.2e}"])
+    low, width = ends
+plt.show()
+
+coder = exact.Encoder()
+state = predictor.start()
+for byte in sentence:
+    coder.encode(predictor.cdf(state), byte)
+    state = predictor.advance(state, byte)
+code = coder.finish()
+print(f"{str(code)[:70]}...")
+print(f"{code.length} bits; M1's ideal was {sum(bits):.1f}")
+
+# %% [markdown]
+# Each row is the orange slice of the row above, blown up to the whole width. The coder comes within two bits of
+# the ideal.
+#
+# ## 4. The trouble: these bits mean nothing by themselves
+#
+# Now let a language model read such bits. What is the meaning of the third byte of the code? It depends on all
+# the text before it. Change one letter at the front and see what happens to all that follows.
+
+
+# %%
+def tokens_that_stay(tokenizer, before, after):
+    """For each token of `before`: does it stand in `after` too, as far from the front or from the end?"""
+    a, b = list(tokenizer.encode(before)), list(tokenizer.encode(after))
+    same = {i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x == y}
+    same |= {len(a) - 1 - i for i, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x == y}
+    return [i in same for i in range(len(a))]
+
+
+changed = b"D" + sentence[1:]
+print(changed.decode())
+figure, axis = plt.subplots(figsize=(11, 1.8), layout="constrained")
+SPECS = ["AC[v=256]", "EqualInfoAC[b=16, v=256]"]
+for row, spec in enumerate(SPECS):
+    stays = tokens_that_stay(eiwref.tokenizer(spec), sentence, changed)
+    colours = [plots.GREEN if same else plots.RED for same in stays]
+    axis.barh([row] * len(stays), 0.85, left=range(len(stays)), color=colours)
+    print(f"{spec}: {sum(stays)} of {len(stays)} tokens stay as they were")
+axis.set_yticks(range(len(SPECS)), SPECS, family="monospace")
+axis.set_xlabel("token of 8 bits (green: the same after the change)")
+plt.show()
+
+# %% [markdown]
+# ## 5. Equal-info windows: start afresh every 16 bits
+#
+# The remedy: cut the text into windows, each holding as many bytes as compress to exactly W bits, and let coder
+# and M1 forget everything at each cut. A window's bits then mean the same text wherever they stand.
+
+# %%
+tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")  # W = 16, one token of 16 bits a window
+rows = show.describe(tokenizer, sentence)
+figure, axis = plt.subplots(figsize=(11, 2.2), layout="constrained")
+plots.draw_windows(axis, demo.boxes(rows))
+plt.show()
+ids = tokenizer.encode(sentence)
+print(ids.tolist())
+
+# %% [markdown]
+# Some windows hold three letters, some seven: the ones that M1 found easy hold more. Each token can be decoded
+# alone:
+
+# %%
+print([tokenizer.decode([token]) for token in ids])
+assert tokenizer.decode_bytes(ids) == sentence
+
+# %% [markdown]
+# ### How a window fills up
+#
+# All $2^{16}$ codes are cells on a line. Each byte narrows the range of cells, by M1's slices as before; when a
+# byte no longer gets any cell, the window is full. A node keeps one cell for itself, the *stop cell*, which
+# means "the window ends here". So every code means exactly one text (tutorial 05 has the proof, and why the
+# paper's own windows lack it).
+
+# %%
+text = next(row["text"].encode() for row in rows if row["text"].strip().startswith("the"))
+figure, axis = plt.subplots(figsize=(11, 2.4), layout="constrained")
+ranges = list(tokenizer.scheme.narrow(text))
+for depth, (first, last) in enumerate(ranges):
+    cells = last - first + 1
+    axis.barh(-depth, cells, left=1, color=plots.SKY if depth % 2 else plots.BLUE, height=0.8)
+    label = f"{text[: depth + 1].decode().replace(' ', '␣')!r}: {cells:,} cell{'s' * (cells > 1)}"
+    axis.text(cells * 1.3, -depth, label, va="center", family="monospace", fontsize=10)
+axis.set_xscale("log", base=2)
+axis.set_xlim(1, 2**21)
+axis.set_xticks([2**k for k in range(0, 17, 4)], [f"$2^{{{k}}}$" for k in range(0, 17, 4)])
+axis.set_yticks([])
+axis.set_xlabel("cells left")
+plt.show()
+code = int(tokenizer.encode(text)[0])
+print(f"its code is the first of the cells left: {ranges[-1][0]} = {code:016b} -> {tokenizer.decode([code])!r}")
+
+# %% [markdown]
+# ## 6. M2: learning from compressed text
+#
+# M2 is a transformer over token ids. This one is small and reads the windows as two tokens of 8 bits each. It
+# is trained now, on the built-in text, for about as long as it takes to read the next paragraph.
+#
+# What should its loss be held against? *Uniform*: a model that knows nothing pays 8 bits for each token of 8
+# bits. *Unigram*: one that knows how often each token occurs. The first is a statement about the compressor
+# alone; a model has learned something about **sequences** only below the second.
+
+# %%
+reader = eiwref.tokenizer("EqualInfoAC[b=16, v=256]")
+texts = builtin.documents("train")
+documents = reader.encode_batch(texts)
+network = Transformer(Config(symbols=257, d_model=64, heads=2, layers=2, d_mlp=256, context=128))
+rng = np.random.default_rng(0)
+params = network.init(rng)
+batches = crops(documents, context=128, batch=8, end=256, rng=rng)
+STEPS = 300
+losses = []
+run = train(network, params, batches, AdamW(), lambda step: warm_up_and_cosine(step, STEPS, 20, 6e-3), STEPS)
+for step, newest in run:
+    params = newest
+    losses.append(step.loss)
+m2 = M2(reader, network, params, id_counts(documents, reader.vocab_size))
+found = measure(m2, builtin.documents("held-out"))
+
+ratio = sum(map(len, texts)) / sum(map(len, documents))  # bytes a token
+figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
+axis.plot(np.array(losses) / np.log(2) / ratio, color=plots.SKY, linewidth=1, label="M2, training batches")
+names = {"uniform_bits_per_byte": ":", "unigram_bits_per_byte": "--", "bits_per_byte": "-"}
+for name, style in names.items():
+    label = f"{name.removesuffix('_bits_per_byte').replace('bits_per_byte', 'M2')}, held-out text"
+    axis.axhline(found[name], color=plots.RED if style == "-" else "grey", linestyle=style, label=label)
+axis.set_xlabel("step")
+axis.set_ylabel("bits per byte")
+axis.legend(frameon=False)
+plt.show()
+for name in names:
+    print(f"{name:>22}: {found[name]:.3f}")
+
+# %% [markdown]
+# The gap between the dashed line and the red one is what M2 has found out about *sequences* of compressed
+# tokens. Run the same on `AC[v=256]`, whose bits run on without windows, and the gap stays closed: that is the
+# paper's main observation, and `eiwref demo` shows it for five kinds of tokens.
+#
+# ## 7. Our sentence through M2
+#
+# How surprised is M2 by each token of the sentence? Two tokens make a window; the window's text stands below
+# them.
+
+# %%
+ids = reader.encode(sentence)
+logits, _ = m2.network.forward(m2.params, np.array([[network.config.start, *ids[:-1]]]))
+logits = logits[0].astype(np.float64)  # (T, V)
+log_z = np.log(np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)) + logits.max(axis=1)
+token_bits = (log_z - logits[np.arange(len(ids)), ids]) / np.log(2)  # (T,)
+
+figure, axis = plt.subplots(figsize=(11, 2.8), layout="constrained")
+axis.bar(range(len(ids)), token_bits, color=[plots.BLUE, plots.SKY] * (len(ids) // 2))
+axis.axhline(8, color="grey", linestyle=":")
+texts_of_windows = [window.text.decode().replace(" ", "␣") for window in reader.decode_windows(ids)]
+axis.set_xticks(np.arange(0, len(ids), 2) + 0.5, texts_of_windows, family="monospace", rotation=45, fontsize=9)
+axis.set_ylabel("bits a token")
+axis.set_xlim(-1, len(ids))
+plt.show()
+print(f"{token_bits.sum():.1f} bits for {len(ids)} tokens: {token_bits.sum() / len(sentence):.3f} bits per byte;")
+print(f"uniform: {8 * len(ids) / len(sentence):.3f} bits per byte")
+with_end = model_bits(network, params, [ids])
+print(f"(and {with_end - token_bits.sum():.1f} bits more to say that the document ends here)")
+
+# %% [markdown]
+# Some tokens cost less than the 8 bits of a uniform model, and some more. Look at words that a cut runs through
+# (`iction|ary`): there M2 has something to go by. A sentence with nothing before it gains little; over whole
+# documents it adds up to the gap in the last picture but one.
+#
+# ## 8. And back
+#
+# Tokens become text by the walk in reverse: ids to codes, codes to windows, windows to bytes. That holds for
+# the sentence's own tokens, bit for bit, and for tokens that M2 makes up as well, since every code means some
+# text.
+
+# %%
+assert reader.decode_bytes(ids) == sentence
+made_up = list(m2.sample(np.random.default_rng(1), tokens=120))
+text, remark = text_of(reader, made_up)
+print(show.printable(text), remark)
+
+# %% [markdown]
+# It has been learning for seconds, not weeks: what it writes is not English, but not noise either.
+#
+# ## Exercise: a file of your own
+#
+# Complete `round_trip`. It shall read a file, encode and decode it, and return whether nothing was lost and how
+# many bytes of text a token holds. Then run it on files of yours: a letter, source code in your favourite
+# language, a text in another language, a picture. Which hold the most bytes a token? Which fewer than two, and
+# why is that still lossless?
+
+
+# %%
+def round_trip(path, spec="EqualInfoAC[b=16, v=65k]"):
+    """(came back unchanged, bytes a token) of a file."""
+    ### BEGIN SOLUTION
+    data = Path(path).read_bytes()
+    tokenizer = eiwref.tokenizer(spec)
+    ids = tokenizer.encode(data)
+    return tokenizer.decode_bytes(ids) == data, len(data) / len(ids)
+    ### END SOLUTION
+
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    samples = {
+        "English": b" ".join(builtin.documents("held-out"))[:5000],
+        "one letter": b"a" * 5000,
+        "random bytes": np.random.default_rng(0).bytes(5000),
+    }
+    ratios = {}
+    for name, data in samples.items():
+        Path(folder, name).write_bytes(data)
+        same, ratios[name] = round_trip(Path(folder, name))
+        assert same, f"{name}: the file came back changed"
+        print(f"{name}: {ratios[name]:.2f} bytes a token")
+assert ratios["random bytes"] < 2 < ratios["English"], "is it len(data) / len(ids)?"
+
+# %% [markdown]
+# ## In short
+#
+# - M1 gives probabilities; the arithmetic coder turns them into bits, close to the ideal.
+# - Bits that run on mean nothing without all that came before; windows of W bits that start afresh do.
+# - With stop-cell windows every code of W bits means exactly one text, so tokens can always be decoded.
+# - Bits per byte compare models over different tokens; uniform and unigram are what to beat.
+#
+# **Questions.** Why can window tokens not all hold equally many bytes? Where would you expect M2 to gain more:
+# with W = 16 or W = 64? If M1 were perfect, what would be left for M2 to learn?
+#
+# **Sources.** *Training LLMs over Neurally Compressed Text*, arXiv 2404.03626: sections 2.2, 3.2 to 3.6, Figure
+# 2, Table 3. The files `eiwref/coding/exact.py`, `eiwref/windows/stop_cell.py` and `eiwref/m2.py` are what ran
+# above.
