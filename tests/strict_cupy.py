@@ -71,9 +71,26 @@ def _on_device(function):
     return call
 
 
-NAMES = "isfinite zeros zeros_like arange sqrt exp log maximum where concatenate stack bincount unique".split()  # noqa: SIM905
+NAMES = [
+    "isfinite",
+    "zeros",
+    "zeros_like",
+    "arange",
+    "frombuffer",
+    "sqrt",
+    "exp",
+    "log",
+    "maximum",
+    "where",
+    "concatenate",
+    "stack",
+    "bincount",
+    "unique",
+]
 
 xp = types.SimpleNamespace(
+    uint8=np.uint8,
+    int64=np.int64,
     asarray=lambda values, dtype=None: to_device(
         np.asarray(values.get() if isinstance(values, Array) else values, dtype=dtype)
     ),

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 import eiwref
 from eiwref.errors import EiwrefError, PredictorError
+from eiwref.evaluate import id_counts
 from eiwref.predictors.limits import Restarting, UniformAfter
 from eiwref.predictors.ngram import FRACTION_BITS, NGram
 from eiwref.predictors.static import Unigram, uniform
 from eiwref.predictors.store import digest, dump, load_predictor, parse, save_predictor
-from tests import oracles
+from tests import oracles, strict_cupy
 from tests.predictors_for_tests import Hashed
 
 TEXTS = [b"abracadabra", b"", b"banana bandana", b"\x00\xff\x00\xff"]
@@ -250,3 +251,10 @@ def test_the_default_predictor_is_the_one_its_record_describes():
     record = json.loads(read_bytes(data_path("ngram.json")))
     assert len(packed) == record["file_bytes"] <= 1_000_000
     assert digest(eiwref.default_predictor()) == record["digest"]
+
+
+def test_another_array_module_counts_the_same():
+    for fit in (lambda xp: Unigram.fit(TEXTS, xp=xp), lambda xp: NGram.fit(TEXTS, 3, min_count=2, xp=xp)):
+        assert digest(fit(strict_cupy.xp)) == digest(fit(np))
+    ids = [np.array([5, 1, 5]), np.array([0, 5])]
+    assert id_counts(ids, 7, strict_cupy.xp).tolist() == id_counts(ids, 7).tolist() == [1, 1, 0, 0, 0, 3, 0]
