@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eiwref
@@ -11,11 +11,15 @@ from eiwref.errors import CodeError, PredictorError
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.limits import LANES, Restarting, UniformAfter
 from eiwref.predictors.network import Network
-from eiwref.windows import StopCell
+from eiwref.predictors.static import uniform
+from eiwref.predictors.store import digest
+from eiwref.tokenizers.equal_info import CODEBOOK_PAYS
+from eiwref.windows import StopCell, walk
 from eiwref.windows.codebook import Codebook
 from tests.predictors_for_tests import predictors
 
 TEXTS = builtin.documents("held-out")
+DEFAULT = Codebook.grow(eiwref.tokenizer("EqualInfoAC[b=16, v=65k]").scheme)
 
 
 def network(limit=12):
@@ -29,28 +33,102 @@ def network(limit=12):
 @given(predictors(), st.integers(4, 12), st.lists(st.integers(0, 1), max_size=60).map(bytes))
 def test_codebook_is_the_scalar_windows(predictor, window_bits, data):
     scheme = StopCell(predictor, window_bits)
-    codebook = Codebook(scheme)
+    codebook = Codebook.grow(scheme)
     assert codebook.texts == [scheme.decode(code).text for code in range(1 << window_bits)]
-    codes = codebook.encode(data)
+    (codes,) = walk.segment(codebook, [data])
     assert codes.tolist() == [window.code for window in scheme.segment(data)]
     assert codebook.decode(codes) == data
 
 
-def test_codebooks_are_for_short_windows():
+@settings(max_examples=60)
+@given(
+    predictors(symbols=4),
+    st.lists(st.lists(st.integers(0, 3), max_size=90).map(bytes), max_size=12),
+    st.integers(1, 4),
+    st.integers(1, 7),
+    st.sampled_from([0, 3, 64]),
+)
+def test_stretches_lanes_and_documents_change_nothing(predictor, documents, bits, lanes, few):
+    """Stretches of 2 to 16 bytes, so that walks seldom meet in time and many are finished alone."""
+    scheme = StopCell(predictor, 8)
+    codebook = Codebook.grow(scheme)
+    expected = [[window.code for window in scheme.segment(data)] for data in documents]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "STRETCH_BITS", bits)
+        patch.setattr(walk, "LANES", lanes)
+        patch.setattr(walk, "SMALL", 0)
+        patch.setattr(walk, "FEW", few)
+        assert [codes.tolist() for codes in walk.segment(codebook, documents)] == expected
+
+
+@pytest.mark.parametrize("text", [b"a" * 40_000, b"ab" * 20_000, bytes(range(256)) * 100, b"the " * 9_000])
+def test_texts_in_which_walks_never_meet(text):
+    tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
+    (codes,) = walk.segment(DEFAULT, [text])
+    assert (codes == tokenizer.encode(text)).all()
+    assert DEFAULT.decode(codes) == text
+
+
+def test_a_codebook_is_small_as_a_file(tmp_path):
+    DEFAULT.save(tmp_path / "codebook")
+    assert (tmp_path / "codebook").stat().st_size < 140_000
+    loaded = Codebook.load(tmp_path / "codebook")
+    assert loaded.predictor == digest(eiwref.default_predictor().over(256))
+    assert loaded.texts == DEFAULT.texts
+    assert (loaded.table == DEFAULT.table).all()
+
+
+def test_damaged_codebooks_are_refused(tmp_path):
+    path = tmp_path / "codebook"
+    small = Codebook.grow(StopCell(uniform(256), 9))
+    small.save(path)
+    packed = path.read_bytes()
+    for at in range(0, len(packed), 7):
+        path.write_bytes(packed[:at])
+        with pytest.raises(PredictorError):
+            Codebook.load(path)
+        path.write_bytes(packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :])
+        with pytest.raises(PredictorError):
+            Codebook.load(path)
+    depths, symbols = small.depths.astype(int), small.symbols
+    wrong = [
+        (depths[:-1], symbols[:-1]),
+        (depths + 1, symbols),
+        (depths, symbols[::-1]),
+        (np.append(depths[:-1], 9), symbols),
+        (np.ones(512), np.zeros(512)),
+        (depths, np.where(np.arange(512) == np.flatnonzero(depths == 1)[1], 3, symbols)),
+        ([1, 2, 2, 1], [0, 1, 0, 1]),
+        (np.zeros(0), np.zeros(0)),
+    ]
+    for arrays in wrong:
+        with pytest.raises(PredictorError, match="no tree of windows"):
+            Codebook(*arrays, "")
+
+
+def test_codebooks_are_for_short_windows_of_one_kind():
     with pytest.raises(PredictorError, match="a codebook of 24 bits is too large, expected at most 16"):
-        Codebook(eiwref.tokenizer("EqualInfoAC[b=24, v=256]").scheme)
-    codebook = Codebook(StopCell(eiwref.default_predictor().over(256), 9))
+        Codebook.grow(eiwref.tokenizer("EqualInfoAC[b=24, v=256]").scheme)
+    for spec in ("EqualInfoAC[b=24, v=256]", "EqualInfoAC[b=16, v=256, windows=greedy]"):
+        with pytest.raises(PredictorError, match="has no codebook"):
+            _ = eiwref.tokenizer(spec).codebook
+    codebook = Codebook.grow(StopCell(uniform(5), 9))
     for code in (-1, 512):
-        with pytest.raises(CodeError, match=f"code {code} does not fit a codebook of 512 codes"):
+        with pytest.raises(CodeError, match=f"code {code} does not fit windows of 9 bits"):
             codebook.decode([0, code])
+    with pytest.raises(CodeError, match="byte 7 is not among the 5 symbols"):
+        walk.segment(codebook, [b"\0\1", b"\7"])
 
 
 @pytest.mark.parametrize("v", ["256", "65k"])
 def test_a_batch_of_much_text_goes_by_the_codebook(v):
     tokenizer = eiwref.tokenizer(f"EqualInfoAC[b=16, v={v}]")
-    ids = tokenizer.encode_batch(TEXTS)
+    texts = [*TEXTS * 4, b"", b"\0", b"\0" * 50, bytes(range(256))]
+    assert sum(map(len, texts)) > CODEBOOK_PAYS << 16
+    ids = tokenizer.encode_batch(texts)
     assert "codebook" in tokenizer.__dict__
-    for text, each in zip(TEXTS, ids, strict=True):
+    for text, each in zip(texts[3 * len(TEXTS) :], ids[3 * len(TEXTS) :], strict=True):
+        assert each.dtype == np.uint32
         assert (each == tokenizer.encode(text)).all()
 
 
@@ -60,7 +138,7 @@ def test_a_batch_under_a_network():
     texts = [b"", b"x"] + [TEXTS[0][at : at + at % 41] for at in range(LANES + 10)]
     for spec in ("AC[v=256]", "StaticAC[v=65k]", "EqualInfoAC[b=16, v=65k]", "EqualInfoAC[b=32, v=65k]"):
         tokenizer = eiwref.tokenizer(spec, m1)
-        more = [b"".join(TEXTS)] * spec.startswith("EqualInfoAC[b=16")
+        more = [b"".join(TEXTS) * 4] * spec.startswith("EqualInfoAC[b=16")
         ids = tokenizer.encode_batch(texts + more)
         assert all((each == tokenizer.encode(text)).all() for each, text in zip(ids, texts, strict=False))
         assert all(

@@ -42,7 +42,7 @@ FILES = {
     "coding": ["frequencies", "bits", "exact", "finite", "stream"],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
-    "windows": ["scheme", "stop_cell", "codebook", "padded", ""],
+    "windows": ["scheme", "stop_cell", "codebook", "walk", "padded", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "compression", "walk", ""],

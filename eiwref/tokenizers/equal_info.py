@@ -7,14 +7,18 @@ W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
+
 from eiwref.coding.bits import Bits, from_tokens, unpad
-from eiwref.errors import CodeError
+from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.tokenizers.base import Tokenizer, as_bytes
-from eiwref.windows import SCHEMES
+from eiwref.windows import SCHEMES, walk
 from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
 from eiwref.windows.scheme import Decoded, Window
 from eiwref.windows.stop_cell import StopCell
+
+CODEBOOK_PAYS = 4  # times as many bytes of text as codes: then growing the codebook is the lesser work
 
 
 class EqualInfo(Tokenizer):
@@ -27,28 +31,34 @@ class EqualInfo(Tokenizer):
         self.window_bytes = window_bits // 8
 
     def encode_batch(self, texts, bar=iter):
-        data = [as_bytes(text) for text in texts]
-        tree = isinstance(self.scheme, StopCell) and self.scheme.window_bits <= MAX_WINDOW_BITS
-        # A step of the predictor for each code pays off when the texts would need as many.
-        if not tree or sum(map(len, data)) < 1 << self.scheme.window_bits:
-            return super().encode_batch(data, bar)
-        return [self._pack(self.codebook.encode(each).tolist()).tokens(self.token_bits) for each in bar(data)]
+        data = [as_bytes(text) for text in bar(texts)]
+        # To grow the tree takes a step of the predictor for each of its rows.
+        if not self.has_codebook or sum(map(len, data)) < CODEBOOK_PAYS << self.scheme.window_bits:
+            return [self.encode(text) for text in data]
+        codes = walk.segment(self.codebook, data)
+        if self.token_bits == 16:
+            return [each.astype(np.uint32) for each in codes]
+        return [each.astype(">u2").view(np.uint8).astype(np.uint32) for each in codes]
+
+    @property
+    def has_codebook(self) -> bool:
+        """Windows are few enough, and mean the same text wherever they stand."""
+        return isinstance(self.scheme, StopCell) and self.scheme.window_bits <= MAX_WINDOW_BITS
 
     @cached_property
     def codebook(self) -> Codebook:
-        """All codes of windows of 16 bits; raises `PredictorError` for longer ones."""
-        return Codebook(self.scheme)
+        """All codes of the windows; raises `PredictorError` where `has_codebook` is false."""
+        if not self.has_codebook:
+            raise PredictorError(f"{self.spec} has no codebook: stop-cell windows of at most 16 bits have one")
+        return Codebook.grow(self.scheme)
 
     def compress(self, data):
         return self.join(self.scheme.segment(data))
 
     def join(self, windows: Iterable[Window]) -> Bits:
         """The bits of windows, end to end."""
-        return self._pack(window.code for window in windows)
-
-    def _pack(self, codes: Iterable[int]) -> Bits:
-        packed = b"".join(code.to_bytes(self.window_bytes, "big") for code in codes)
-        return Bits(packed, 8 * len(packed))
+        codes = b"".join(window.code.to_bytes(self.window_bytes, "big") for window in windows)
+        return Bits(codes, 8 * len(codes))
 
     def decompress(self, data, max_bytes=None):
         text = bytearray()

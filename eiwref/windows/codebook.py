@@ -1,96 +1,192 @@
 """The stop-cell tree grown whole: windows of 16 bits or fewer by table, with no predictor to run.
 
 Every window begins afresh, so which text a code means depends on nothing but M1, and 2^W codes are few enough
-to write all of them down. The tree is grown breadth first, a level a batch of the predictor; then
-a text is cut by walking a table and a code is decoded by looking it up, window for window as `stop_cell` does.
+to write all of them down. Cells are numbered so that a node comes before its children and these in symbol
+order: counting codes upwards goes through the tree depth first. So depth and last symbol of each code's text, in
+the order of the codes, are the whole tree; that is what a file holds.
 
-The table has a row for each node that has children and a column for each symbol; its entries are
+Encoding walks a table (`walk`), decoding looks codes up; both give what `stop_cell` gives, window for window. The
+table has a row of 256 entries for the root, for each text of one byte, and for each other node that has
+children, the likeliest first, so that what is used most lies close together. An entry says what comes of
+reading a byte:
 
-    >= 0         the row of the child
-    NO_CHILD     no cell is left for the symbol: the window ends before it, with the stop cell of this row
-    LEAF - code  the child has one cell and so no children: the window ends after the symbol
+    row << 8   go on at that row
+    ~code      (below 0) the window is full and ends after the byte, with that code; go on at the root
 
-Not in the paper.
+Where a byte finds no cell, the window ends before it and the byte begins the next one: the entry is the
+root's for that byte. So wherever an entry names one of the rows of texts of one byte, 1 to K, a window begins.
+
+Not in the paper. In the terms of source coding: a Tunstall code grown by a language model.
 """
 
-from array import array
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from eiwref import tensors
 from eiwref.errors import CodeError, PredictorError
+from eiwref.files import read_bytes, write_bytes
+from eiwref.predictors.store import digest
 from eiwref.windows.stop_cell import StopCell
 
 MAX_WINDOW_BITS = 16
-NO_CHILD = -1
-LEAF = -2
+FORMAT = "eiwref.codebook.1"
+COLUMN_BITS = 8
+PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
 
 
 class Codebook:
-    """Codes and texts of `scheme`, a `StopCell` of at most 16 bits; `texts[code]` is what a code means."""
+    """The tree of all windows of W bits: `depths` and `symbols` of each code's text, shape (2^W,).
 
-    def __init__(self, scheme: StopCell):
+    `predictor`: digest of the predictor whose windows these are. Raises `PredictorError` if this is no such tree.
+    """
+
+    def __init__(self, depths: np.ndarray, symbols: np.ndarray, predictor: str):
+        self.depths = np.asarray(depths, dtype=np.uint16)
+        self.symbols = np.asarray(symbols, dtype=np.uint8)
+        self.predictor = predictor
+        self.window_bits = max(len(self.depths), 2).bit_length() - 1
+        self._check()
+        self._parents = _parents(self.depths)
+
+    @classmethod
+    def grow(cls, scheme: StopCell) -> "Codebook":
+        """The codebook of `scheme`, breadth first: a level of the tree is a batch of the predictor."""
         if scheme.window_bits > MAX_WINDOW_BITS:
             raise PredictorError(
                 f"a codebook of {scheme.window_bits} bits is too large, expected at most {MAX_WINDOW_BITS}"
             )
-        self.symbols = scheme.predictor.symbols
-        table, stop_cells, nodes = _grow(scheme)
-        self.rows = len(table)
-        self._table = array("i", table.tobytes())
-        self._stop_cells = stop_cells.tolist()
-        texts = [b""] * (1 + (1 << scheme.window_bits))  # the last one is the root's
-        for code, parent, symbol in nodes.tolist():
-            texts[code] = texts[parent] + bytes((symbol,))
-        self.texts = texts[:-1]
+        return cls(*_grow(scheme), digest(scheme.predictor.inner))
 
-    def encode(self, data: bytes) -> np.ndarray:
-        """The codes of a text's windows, shape (N,), int64."""
-        table, stop_cells, width = self._table, self._stop_cells, self.symbols
-        codes, row = [], 0
-        for symbol in data:
-            entry = table[row * width + symbol]
-            if entry == NO_CHILD:
-                codes.append(stop_cells[row])
-                entry = table[symbol]
-            if entry <= LEAF:
-                codes.append(LEAF - entry)
-                entry = 0
-            row = entry
-        if row:  # the root is nobody's child, so here a window is still open
-            codes.append(stop_cells[row])
-        return np.array(codes, dtype=np.int64)
+    def save(self, path: str | Path) -> None:
+        """Write the tree: 2 or 3 bytes a code."""
+        narrow = np.uint8 if self.depths.max() < 256 else np.uint16
+        arrays = {"depths": self.depths.astype(narrow), "symbols": self.symbols}
+        write_bytes(path, tensors.dump({"format": FORMAT, "predictor": self.predictor}, arrays))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Codebook":
+        """The inverse of `save`; raises `PredictorError` for a file that is damaged or none."""
+        settings, arrays = tensors.parse(read_bytes(path), str(path), FORMAT, PredictorError)
+        own = {name: settings[name] for name in ("format", "predictor") if name in settings}
+        if len(own) < 2 or tensors.digest(own, arrays) != settings.get("digest"):
+            raise PredictorError(f"{path}: is damaged, its digest does not match")
+        try:
+            return cls(arrays["depths"], arrays["symbols"], settings["predictor"])
+        except (KeyError, ValueError) as error:
+            raise PredictorError(f"{path}: is damaged, array {error} is missing") from None
+        except PredictorError as error:
+            raise PredictorError(f"{path}: is damaged, {error}") from None
+
+    @property
+    def alphabet(self) -> int:
+        """Bytes that may occur are those below this."""
+        return int(self.symbols[self.depths == 1][-1]) + 1
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """How many codes each code's node owns, its own and those below it, shape (2^W,), int64."""
+        cells = np.ones(len(self.depths), dtype=np.int64)
+        for depth in range(int(self.depths.max()), 1, -1):
+            level = np.flatnonzero(self.depths == depth)
+            np.add.at(cells, self._parents[level], cells[level])
+        return cells
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """Entries of all rows, end to end, shape (rows * 256,), int32."""
+        row_of = np.full(len(self.depths), -1)
+        row_of[self.stop_cells[1:]] = np.arange(1, len(self.stop_cells))
+        entries = np.where(row_of > 0, row_of << COLUMN_BITS, ~np.arange(len(row_of))).astype(np.int32)
+        first = self.depths == 1
+        root = np.zeros(1 << COLUMN_BITS, dtype=np.int32)
+        root[self.symbols[first]] = entries[first]
+        table = np.tile(root, (len(self.stop_cells), 1))
+        table[row_of[self._parents[~first]], self.symbols[~first]] = entries[~first]
+        return table.ravel()
+
+    @cached_property
+    def stop_cells(self) -> np.ndarray:
+        """The code of each row's text, shape (rows,), int64; the root, row 0, has none."""
+        one_byte = np.flatnonzero(self.depths == 1)
+        others = np.flatnonzero((self.depths > 1) & (self.cells > 1))
+        by_cells = [rows[np.argsort(-self.cells[rows], kind="stable")] for rows in (one_byte, others)]
+        return np.concatenate([[0], *by_cells])
+
+    @cached_property
+    def texts(self) -> list[bytes]:
+        """What each code means."""
+        texts = [b""] * (len(self.depths) + 1)  # the last one is the root's
+        for code, (parent, symbol) in enumerate(zip(self._parents.tolist(), self.symbols.tolist(), strict=True)):
+            texts[code] = texts[parent] + bytes((symbol,))
+        return texts[:-1]
 
     def decode(self, codes) -> bytes:
         """The text of windows; raises `CodeError` for a code of more than W bits."""
         codes = np.asarray(codes, dtype=np.int64)
-        wrong = (codes < 0) | (codes >= len(self.texts))
+        wrong = (codes < 0) | (codes >= len(self.depths))
         if wrong.any():
-            raise CodeError(f"code {codes[wrong][0]} does not fit a codebook of {len(self.texts)} codes")
-        return b"".join(map(self.texts.__getitem__, codes.tolist()))
+            raise CodeError(f"code {codes[wrong][0]} does not fit windows of {self.window_bits} bits")
+        return b"".join(self._decode(codes[at : at + PIECE]) for at in range(0, len(codes), PIECE))
+
+    def _decode(self, codes: np.ndarray) -> bytes:
+        lengths = self.depths[codes].astype(np.int64)
+        ends = np.cumsum(lengths)
+        # Byte i of the output is byte i - (where its window begins in it) of the window's text.
+        shifts = self._offsets[codes] - (ends - lengths)
+        return self._end_to_end[np.repeat(shifts, lengths) + np.arange(ends[-1])].tobytes()
+
+    @cached_property
+    def _end_to_end(self) -> np.ndarray:
+        return np.frombuffer(b"".join(self.texts), dtype=np.uint8)
+
+    @cached_property
+    def _offsets(self) -> np.ndarray:
+        lengths = self.depths.astype(np.int64)
+        return np.cumsum(lengths) - lengths
+
+    def _check(self) -> None:
+        """Depth first, children in symbol order, and a text of one byte for each symbol of the alphabet."""
+        depths, symbols = self.depths.astype(np.int64), self.symbols
+        whole = len(depths) == len(symbols) == 1 << self.window_bits and self.window_bits <= MAX_WINDOW_BITS
+        if not (whole and depths[0] == 1 and depths.min() == 1 and (np.diff(depths) <= 1).all()):
+            raise PredictorError("it is no tree of windows")
+        one_byte = symbols[depths == 1]
+        if not np.array_equal(one_byte, np.arange(len(one_byte))):
+            raise PredictorError("it is no tree of windows: each symbol must have a text of one byte, in order")
+        last = {}  # by depth: the symbol of the sibling before
+        for depth, symbol, before in zip(depths.tolist(), symbols.tolist(), [0, *depths.tolist()], strict=False):
+            if depth <= before and symbol <= last[depth]:
+                raise PredictorError("it is no tree of windows: siblings must be in the order of their symbols")
+            last[depth] = symbol
 
 
-def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(table (rows, K) int32, stop cell of each row, (code, parent's code or -1, symbol) of each node).
-
-    Nodes come after their parents; the rows are those of them that have children, the root first.
-    """
+def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray]:
+    """(depths, symbols) of all codes."""
     predictor, shift = scheme.predictor, scheme.predictor.precision
+    depths, symbols = (np.zeros(1 << scheme.window_bits, dtype=np.int64) for _ in range(2))
     states = predictor.start_many(1)
-    stop = np.array([-1])  # the root has none
     edges = scheme.root_edges(predictor.cdf_many(states)[0])[None]  # (n, K + 1): child c owns edges[c] to [c + 1]
-    tables, stops, nodes, rows = [], [], [], 0
-    while True:
+    for depth in range(1, len(depths) + 1):
         cells = np.diff(edges)  # (n, K)
         parent, symbol = np.nonzero(cells)
-        first, cells = edges[parent, symbol], cells[parent, symbol]
-        nodes.append(np.stack([first, stop[parent], symbol], axis=1))
+        stop, cells = edges[parent, symbol], cells[parent, symbol]
+        depths[stop], symbols[stop] = depth, symbol
         goes_on = cells > 1  # a single cell is the stop cell, and none is left for children
-        rows += len(stop)
-        tables.append(np.full((len(stop), predictor.symbols), NO_CHILD, dtype=np.int32))
-        tables[-1][parent, symbol] = np.where(goes_on, rows + np.cumsum(goes_on) - 1, LEAF - first)
-        stops.append(stop)
         if not goes_on.any():
-            return np.concatenate(tables), np.concatenate(stops), np.concatenate(nodes)
+            break
         states = predictor.advance_many(states, parent[goes_on], symbol[goes_on])
-        stop, cells = first[goes_on], cells[goes_on]
+        stop, cells = stop[goes_on], cells[goes_on]
         edges = (stop + 1)[:, None] + ((cells - 1)[:, None] * predictor.cdf_many(states) >> shift)
+    return depths, symbols
+
+
+def _parents(depths: np.ndarray) -> np.ndarray:
+    """The code of each node's parent, -1 for the root: the last code before it whose text is one shorter."""
+    parents = np.full(len(depths), -1)
+    for depth in range(2, int(depths.max()) + 1):
+        level = np.flatnonzero(depths == depth)
+        above = np.flatnonzero(depths == depth - 1)
+        parents[level] = above[np.searchsorted(above, level) - 1]
+    return parents
