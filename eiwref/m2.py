@@ -93,10 +93,8 @@ class M2:
 
 
 def m1_config(tokenizer: Tokenizer) -> Config | None:
-    """The network that the tokenizer runs for every byte, if it runs one: StaticAC looks its distribution up."""
-    if isinstance(tokenizer.predictor, Network) and not tokenizer.spec.startswith("StaticAC"):
-        return tokenizer.predictor.network.config
-    return None
+    """The network behind a tokenizer that asks one at every byte, as FLOPs are counted (paper, section 3.6)."""
+    return tokenizer.runs.network.config if isinstance(tokenizer.runs, Network) else None
 
 
 def text_of(tokenizer: Tokenizer, ids: list[int]) -> tuple[bytes, str]:

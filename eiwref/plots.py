@@ -75,7 +75,7 @@ def _costs(axes, rows: list[dict]) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("kFLOPs/byte, M1 included, without embeddings and softmax")
     axes.set_ylabel("bits/byte on held-out text (lower is better)")
-    axes.set_title("Does M2 learn from the tokens? (Figure 3)", fontsize=11)
+    axes.set_title("What M2 knows of the tokens, and what it costs (as in Figure 3)", fontsize=11)
     axes.legend(fontsize=7.5, frameon=False, loc="lower left", ncols=2)
     axes.grid(alpha=0.25)
 
@@ -86,12 +86,12 @@ def _curves(axes, rows: list[dict]) -> None:
         seen, loss = zip(*row["curve"], strict=True)
         axes.plot([x / 1e3 for x in seen], loss, color=colour, linewidth=1.8, label=row["tokenizer"])
         axes.axhline(row["uniform_of_training_text"], color=colour, linestyle=":", linewidth=1, alpha=0.7)
-    axes.plot([], [], ":", color="grey", label="uniform on the same text")
+    axes.plot([], [], ":", color="grey", label="uniform, on the training text")
     axes.set_xlabel("kB of text seen")
     axes.set_ylabel("training loss, bits/byte")
     axes.set_ylim(bottom=0)
-    axes.set_title("What stays on its dotted line learns nothing", fontsize=11)
-    axes.legend(fontsize=7.5, frameon=False, loc="upper right")
+    axes.set_title("Training loss of each M2", fontsize=11)
+    axes.legend(fontsize=7.5, edgecolor="none", framealpha=1, loc="upper right")
     axes.grid(alpha=0.25)
 
 

@@ -22,8 +22,9 @@ TEXTS = {split: [text[:1500] for text in builtin.documents(split)[:2]] for split
 class _SameProcess:
     """A pool of no processes, so that the short texts are seen."""
 
-    def __init__(self, *_):
-        pass
+    @classmethod
+    def Pool(cls, *_):
+        return cls()
 
     def __enter__(self):
         return self
@@ -40,7 +41,7 @@ def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builtin, "documents", lambda split: TEXTS[split])
-        patch.setattr(pool, "Pool", _SameProcess)
+        patch.setattr(pool, "get_context", lambda _: _SameProcess)
         patch.setattr(demo, "sentence", lambda seed: b"Windows of a sentence.")
         patch.setattr(walk, "M1_PLAN", walk.Plan(batch=2, bytes_seen=4000))
         patch.setattr(walk, "M2_PLAN", walk.Plan(batch=2, bytes_seen=9000))

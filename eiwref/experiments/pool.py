@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing import Pool
+from multiprocessing import get_context
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -13,7 +13,8 @@ from eiwref.experiments.result import cores
 def each(function: Callable, items: Iterable, desc: str) -> Iterator:
     """`function` of each item as they become ready, with a bar; each in a process with one thread for BLAS."""
     items = list(items)
-    with Pool(cores(), _prepare) as pool:
+    # Begun afresh and not forked: a GPU that this process has opened cannot be used by its copies.
+    with get_context("spawn").Pool(cores(), _prepare) as pool:
         yield from tqdm(pool.imap_unordered(function, items), total=len(items), desc=desc, disable=None)
 
 

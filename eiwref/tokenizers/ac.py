@@ -26,6 +26,10 @@ class ArithmeticCoding(Tokenizer):
     def compress(self, data):
         return stream.encode(finite.Encoder(), self._model, data)
 
+    @property
+    def runs(self):
+        return self._model.inner
+
     def encode_batch(self, texts, bar=iter):
         if not self._model.inner.batched:
             return super().encode_batch(texts, bar)

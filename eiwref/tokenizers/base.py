@@ -31,6 +31,11 @@ class Tokenizer(ABC):
     def __repr__(self):
         return f"<{self.spec}>"
 
+    @property
+    def runs(self) -> Predictor | None:
+        """What is asked for a distribution at every byte, if anything is."""
+        return self.predictor
+
     @abstractmethod
     def compress(self, data: bytes) -> Bits:
         """The text as bits."""

@@ -33,6 +33,7 @@ from eiwref.windows.stop_cell import StopCell
 MAX_WINDOW_BITS = 16
 FORMAT = "eiwref.codebook.1"
 COLUMN_BITS = 8
+NODES = 1024  # a batch of the predictor, whose states take memory
 PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
 
 
@@ -52,7 +53,7 @@ class Codebook:
 
     @classmethod
     def grow(cls, scheme: StopCell) -> "Codebook":
-        """The codebook of `scheme`, breadth first: a level of the tree is a batch of the predictor."""
+        """The codebook of `scheme`, the nodes of a level in batches of the predictor."""
         if scheme.window_bits > MAX_WINDOW_BITS:
             raise PredictorError(
                 f"a codebook of {scheme.window_bits} bits is too large, expected at most {MAX_WINDOW_BITS}"
@@ -163,23 +164,28 @@ class Codebook:
 
 
 def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray]:
-    """(depths, symbols) of all codes."""
+    """(depths, symbols) of all codes: level by level, but of a wide level some nodes before others."""
     predictor, shift = scheme.predictor, scheme.predictor.precision
     depths, symbols = (np.zeros(1 << scheme.window_bits, dtype=np.int64) for _ in range(2))
     states = predictor.start_many(1)
     edges = scheme.root_edges(predictor.cdf_many(states)[0])[None]  # (n, K + 1): child c owns edges[c] to [c + 1]
-    for depth in range(1, len(depths) + 1):
+    waiting = []  # (states of parents, which of them, symbol, stop cell, cells, depth) of nodes with children
+    depth = 1
+    while True:
         cells = np.diff(edges)  # (n, K)
         parent, symbol = np.nonzero(cells)
         stop, cells = edges[parent, symbol], cells[parent, symbol]
         depths[stop], symbols[stop] = depth, symbol
-        goes_on = cells > 1  # a single cell is the stop cell, and none is left for children
-        if not goes_on.any():
-            break
-        states = predictor.advance_many(states, parent[goes_on], symbol[goes_on])
-        stop, cells = stop[goes_on], cells[goes_on]
+        goes_on = np.flatnonzero(cells > 1)  # a single cell is the stop cell, and none is left for children
+        for at in range(0, len(goes_on), NODES):
+            some = goes_on[at : at + NODES]
+            waiting.append((states, parent[some], symbol[some], stop[some], cells[some], depth))
+        if not waiting:
+            return depths, symbols
+        states, parent, symbol, stop, cells, depth = waiting.pop()
+        depth += 1
+        states = predictor.advance_many(states, parent, symbol)
         edges = (stop + 1)[:, None] + ((cells - 1)[:, None] * predictor.cdf_many(states) >> shift)
-    return depths, symbols
 
 
 def _parents(depths: np.ndarray) -> np.ndarray:
