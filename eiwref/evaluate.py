@@ -41,10 +41,10 @@ def measure(m2: M2, texts: list[bytes], bar=iter) -> dict:
     M1 runs at every byte; windows of 16 bits cut by a codebook need none. `bar` as in `Tokenizer.encode_batch`.
     Raises `EiwrefError` if there is no text.
     """
-    tokenizer, config = m2.tokenizer, m2.network.config
     size = sum(map(len, texts))
     if not size:
         raise EiwrefError("there is no text to measure")
+    tokenizer, config = m2.tokenizer, m2.network.config
     documents = tokenizer.encode_batch(texts, bar)
     tokens = sum(map(len, documents))
     counts = id_counts(documents, tokenizer.vocab_size)

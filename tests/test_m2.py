@@ -96,6 +96,8 @@ def test_train_eval_and_sample(here, capsys):  # noqa: F811
     for extra in ([], ["--optimizer", "adafactor"]):
         command = ["train", "m2", "train", "-o", "m2", "--tokenizer", SPEC, *small, *extra]
         assert run(capsys, *command)[0] == 0
+    counted = np.bincount(eiwref.tokenizer(SPEC).encode((here / "train").read_bytes()), minlength=256)
+    assert (M2.load("m2").counts == counted).all()
     code, out, _ = run(capsys, "eval", "m2", "text", "--json")
     assert code == 0
     found = json.loads(out)

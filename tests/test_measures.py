@@ -10,7 +10,8 @@ from mpmath import mp
 import eiwref
 from eiwref import evaluate, verify
 from eiwref.corpus import builtin
-from eiwref.evaluate import flops_per_byte, id_counts, model_bits, uniform_bits, unigram_bits
+from eiwref.errors import EiwrefError
+from eiwref.evaluate import flops_per_byte, id_counts, measure, model_bits, uniform_bits, unigram_bits
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.static import uniform
 
@@ -106,3 +107,12 @@ def test_flops_are_the_papers():
     assert flops_per_byte(Stated(25), 2.66, m1=Stated(3)) == pytest.approx(24.80e6, rel=0.01)
     counted = flops_per_byte(Stated(25, symbols=65536), 5.31, softmax=True) - flops_per_byte(Stated(25), 5.31)
     assert counted == pytest.approx(2 * 512 * 65536 / 5.31)
+    m1 = Stated(3, d_model=256, symbols=257)
+    whole = flops_per_byte(Stated(25, symbols=65536), 5.31, m1, softmax=True)
+    assert whole == pytest.approx(2 * (25e6 + 512 * 65536) / 5.31 + 2 * (3e6 + 256 * 257))
+
+
+@pytest.mark.parametrize("texts", [[], [b""]])
+def test_no_text_has_no_measure(texts):
+    with pytest.raises(EiwrefError, match="no text to measure"):
+        measure(None, texts)

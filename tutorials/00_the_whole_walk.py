@@ -47,16 +47,16 @@ from eiwref.nn.optim import AdamW, warm_up_and_cosine
 from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
 
-threadpool_limits(1)  # matrices this small are multiplied soonest by one thread
+_ = threadpool_limits(1)  # matrices this small are multiplied soonest by one thread
 
 # %% [markdown]
 # ## 1. Bytes
 #
-# Our sentence is from Python's language reference, which every Python carries with it. It is from the part that
-# neither model below has seen. To the machine it is a row of numbers from 0 to 255.
+# To the machine our sentence is a row of numbers from 0 to 255. Put one of your own in its place, if you like:
+# all that follows is computed from it.
 
 # %%
-sentence = demo.sentence(seed=0)
+sentence = b"The words of this sentence become numbers, the numbers become text again, and nothing is lost."
 print(sentence.decode())
 print(list(sentence[:12]), "...", len(sentence), "bytes,", 8 * len(sentence), "bits")
 
@@ -80,10 +80,11 @@ def state_after(text):
 
 
 def likeliest(text, n=8):
-    """The n likeliest next bytes and their probabilities."""
+    """The likeliest next bytes, at most n, and their probabilities."""
     counts = np.diff(predictor.cdf(state_after(text)))
     assert counts.sum() == 1 << predictor.precision
     best = np.argsort(-counts)[:n]
+    best = best[counts[best] > counts.sum() / 200]
     return [show.printable(bytes([byte])).replace(" ", "␣") for byte in best], counts[best] / counts.sum()
 
 
@@ -112,7 +113,7 @@ for byte in sentence:
 figure, axis = plt.subplots(figsize=(11, 2.6), layout="constrained")
 axis.bar(range(len(bits)), bits, color=plots.BLUE)
 axis.axhline(8, color="grey", linestyle=":")
-axis.text(len(bits) - 0.5, 8.15, "8 bits: no model at all", ha="right", fontsize=9, color="grey")
+axis.text(len(bits) - 0.5, 8.2, "8 bits: no model at all", ha="right", fontsize=9, color="grey")
 axis.set_xticks(range(len(bits)), sentence.decode().replace(" ", "␣"), family="monospace", fontsize=8)
 axis.set_ylabel("bits")
 axis.set_xlim(-1, len(bits))
@@ -178,20 +179,30 @@ def tokens_that_stay(tokenizer, before, after):
     return [i in same for i in range(len(a))]
 
 
-changed = b"D" + sentence[1:]
-print(changed.decode())
+def with_a_change_at(place):
+    return sentence[:place] + (b"x" if sentence[place] != ord("x") else b"y") + sentence[place + 1 :]
+
+
+print(with_a_change_at(0).decode())
 figure, axis = plt.subplots(figsize=(11, 1.8), layout="constrained")
 SPECS = ["AC[v=256]", "EqualInfoAC[b=16, v=256]"]
 for row, spec in enumerate(SPECS):
-    stays = tokens_that_stay(eiwref.tokenizer(spec), sentence, changed)
+    tokenizer = eiwref.tokenizer(spec)
+    stays = tokens_that_stay(tokenizer, sentence, with_a_change_at(0))
     colours = [plots.GREEN if same else plots.RED for same in stays]
     axis.barh([row] * len(stays), 0.85, left=range(len(stays)), color=colours)
     print(f"{spec}: {sum(stays)} of {len(stays)} tokens stay as they were")
+    places = range(len(sentence))
+    shares = [np.mean(tokens_that_stay(tokenizer, sentence, with_a_change_at(place))) for place in places]
+    print(f"    and if the change may be anywhere: {np.mean(shares):.0%} on the average")
 axis.set_yticks(range(len(SPECS)), SPECS, family="monospace")
 axis.set_xlabel("token of 8 bits (green: the same after the change)")
 plt.show()
 
 # %% [markdown]
+# With AC all that comes before the change stays, and nothing that comes after it. With windows the change moves
+# the cuts for a while, until by chance one falls where it was before; from there on all is as it was.
+#
 # ## 5. Equal-info windows: start afresh every 16 bits
 #
 # The remedy: cut the text into windows, each holding as many bytes as compress to exactly W bits, and let coder
@@ -219,20 +230,22 @@ assert tokenizer.decode_bytes(ids) == sentence
 #
 # All $2^{16}$ codes are cells on a line. Each byte narrows the range of cells, by M1's slices as before; when a
 # byte no longer gets any cell, the window is full. A node keeps one cell for itself, the *stop cell*, which
-# means "the window ends here". So every code means exactly one text (tutorial 05 has the proof, and why the
-# paper's own windows lack it).
+# means "the window ends here". So every code means exactly one text. (The proof is in the docstring of
+# `eiwref/windows/stop_cell.py`, and in `padded.py` why it does not hold for the paper's own windows.) Here is
+# the window that holds the most text:
 
 # %%
-text = next(row["text"].encode() for row in rows if row["text"].strip().startswith("the"))
-figure, axis = plt.subplots(figsize=(11, 2.4), layout="constrained")
+tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
+text = max((tokenizer.decode_bytes([token]) for token in ids), key=len)
+figure, axis = plt.subplots(figsize=(11, 0.4 * len(text)), layout="constrained")
 ranges = list(tokenizer.scheme.narrow(text))
 for depth, (first, last) in enumerate(ranges):
     cells = last - first + 1
-    axis.barh(-depth, cells, left=1, color=plots.SKY if depth % 2 else plots.BLUE, height=0.8)
-    label = f"{text[: depth + 1].decode().replace(' ', '␣')!r}: {cells:,} cell{'s' * (cells > 1)}"
-    axis.text(cells * 1.3, -depth, label, va="center", family="monospace", fontsize=10)
+    axis.barh(-depth, cells, left=0.5, color=plots.SKY if depth % 2 else plots.BLUE, height=0.8)
+    label = f"{show.printable(text[: depth + 1]).replace(' ', '␣')!r}: {cells:,} cell{'s' * (cells > 1)}"
+    axis.text((cells + 0.5) * 1.2, -depth, label, va="center", family="monospace", fontsize=10)
 axis.set_xscale("log", base=2)
-axis.set_xlim(1, 2**21)
+axis.set_xlim(0.5, 2**21)
 axis.set_xticks([2**k for k in range(0, 17, 4)], [f"$2^{{{k}}}$" for k in range(0, 17, 4)])
 axis.set_yticks([])
 axis.set_xlabel("cells left")
@@ -258,27 +271,27 @@ network = Transformer(Config(symbols=257, d_model=64, heads=2, layers=2, d_mlp=2
 rng = np.random.default_rng(0)
 params = network.init(rng)
 batches = crops(documents, context=128, batch=8, end=256, rng=rng)
+held_out = builtin.documents("held-out")
+held_out_ids, size = reader.encode_batch(held_out), sum(map(len, held_out))
 STEPS = 300
-losses = []
+curve = []  # (step, bits per byte on text that M2 has not seen)
 run = train(network, params, batches, AdamW(), lambda step: warm_up_and_cosine(step, STEPS, 20, 6e-3), STEPS)
 for step, newest in run:
     params = newest
-    losses.append(step.loss)
+    if step.step % 50 == 0 or step.step == 1:
+        curve.append((step.step, model_bits(network, params, held_out_ids) / size))
 m2 = M2(reader, network, params, id_counts(documents, reader.vocab_size))
-found = measure(m2, builtin.documents("held-out"))
+found = measure(m2, held_out)
 
-ratio = sum(map(len, texts)) / sum(map(len, documents))  # bytes a token
 figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
-axis.plot(np.array(losses) / np.log(2) / ratio, color=plots.SKY, linewidth=1, label="M2, training batches")
-names = {"uniform_bits_per_byte": ":", "unigram_bits_per_byte": "--", "bits_per_byte": "-"}
-for name, style in names.items():
-    label = f"{name.removesuffix('_bits_per_byte').replace('bits_per_byte', 'M2')}, held-out text"
-    axis.axhline(found[name], color=plots.RED if style == "-" else "grey", linestyle=style, label=label)
+axis.axhline(found["uniform_bits_per_byte"], color="grey", linestyle=":", label="uniform")
+axis.axhline(found["unigram_bits_per_byte"], color="grey", linestyle="--", label="unigram")
+axis.plot(*zip(*curve, strict=True), "o-", color=plots.RED, label="M2")
 axis.set_xlabel("step")
-axis.set_ylabel("bits per byte")
+axis.set_ylabel("bits per byte of held-out text")
 axis.legend(frameon=False)
 plt.show()
-for name in names:
+for name in ("uniform_bits_per_byte", "unigram_bits_per_byte", "bits_per_byte"):
     print(f"{name:>22}: {found[name]:.3f}")
 
 # %% [markdown]
@@ -312,9 +325,9 @@ with_end = model_bits(network, params, [ids])
 print(f"(and {with_end - token_bits.sum():.1f} bits more to say that the document ends here)")
 
 # %% [markdown]
-# Some tokens cost less than the 8 bits of a uniform model, and some more. Look at words that a cut runs through
-# (`iction|ary`): there M2 has something to go by. A sentence with nothing before it gains little; over whole
-# documents it adds up to the gap in the last picture but one.
+# Some tokens cost less than the 8 bits of a uniform model and some cost more. On one sentence with nothing
+# before it M2 gains next to nothing, or loses: it learned from pieces of long documents, and that is where it
+# gains what the last picture but one shows.
 #
 # ## 8. And back
 #
@@ -329,14 +342,19 @@ text, remark = text_of(reader, made_up)
 print(show.printable(text), remark)
 
 # %% [markdown]
-# It has been learning for seconds, not weeks: what it writes is not English, but not noise either.
-#
+# Careful: how much of this is M2's doing? *Any* tokens decode to text that looks a little like English, for M1
+# has a hand in what they mean. Here is what random ones give:
+
+# %%
+print(show.printable(text_of(reader, rng.integers(0, 256, 120).tolist())[0]))
+
+# %% [markdown]
 # ## Exercise: a file of your own
 #
-# Complete `round_trip`. It shall read a file, encode and decode it, and return whether nothing was lost and how
-# many bytes of text a token holds. Then run it on files of yours: a letter, source code in your favourite
-# language, a text in another language, a picture. Which hold the most bytes a token? Which fewer than two, and
-# why is that still lossless?
+# Write `round_trip` yourself before you read the solution that stands there. It shall read a file, encode and
+# decode it, and return whether nothing was lost and how many bytes of text a token holds. Then run it on files
+# of yours: a letter, source code in your favourite language, a text in another language, a picture. Which hold
+# the most bytes a token? Which fewer than two, and why is that still lossless?
 
 
 # %%
