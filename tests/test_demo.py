@@ -116,7 +116,7 @@ def test_the_walk_measures_each_method_and_says_how_long_it_learned(ran):
         assert row["uniform_bits_per_byte"] == pytest.approx(
             row["tokens"] * (16 if "65k" in row["tokenizer"] else 8) / row["bytes"]
         )
-        assert 0 < row["bits_per_byte"] < 12
+        assert 0 < row["bits_per_byte"] < 20
         assert row["parameters"] == 98_304 < row["parameters_in_all"]
         assert row["curve"][-1][0] == pytest.approx(row["bytes_seen"], abs=2)
         assert row["tokens_seen"] == row["steps"] * (128 if "65k" in row["tokenizer"] else 256)

@@ -43,7 +43,7 @@ FILES = {
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
     "windows": ["scheme", "stop_cell", "codebook", "walk", "padded", ""],
-    "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],
+    "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", "huggingface", ""],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "compression", "walk", ""],
 }
