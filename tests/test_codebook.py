@@ -38,6 +38,8 @@ def test_codebook_is_the_scalar_windows(predictor, window_bits, data):
     (codes,) = walk.segment(codebook, [data])
     assert codes.tolist() == [window.code for window in scheme.segment(data)]
     assert codebook.decode(codes) == data
+    assert codebook.decode_batch([codes, codes[:0], codes]) == [data, b"", data]
+    assert codebook.decode_batch([]) == []
 
 
 @settings(max_examples=60)

@@ -45,16 +45,18 @@ def test_the_three_seeds_are_the_committed_results():
         {row["tokenizer"]: row for row in json.loads(path.read_text())["rows"]}
         for path in sorted((CHECKOUT / "data" / "results" / "walk").glob("seed-*.json"))
     ]
-    pattern = r"^\| `(.*?)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([−+][\d., −+]+) \| ([\d.]+) \|$"
+    pattern = r"^\| `(.*?)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([−+][\d., −+]+) \| (\d+) \| ([\d.]+) \|$"
     lines = re.findall(pattern, README, re.M)
     assert [line[0] for line in lines] == list(seeds[0])
-    for spec, uniform, unigram, m2, gains, paper in lines:
+    for spec, uniform, unigram, m2, gains, seen, paper in lines:
         names = ("uniform_bits_per_byte", "unigram_bits_per_byte", "bits_per_byte")
         assert (uniform, unigram, m2) == tuple(f"{seeds[0][spec][name]:.3f}" for name in names)
         found = [rows[spec]["bits_per_byte"] - rows[spec]["unigram_bits_per_byte"] for rows in seeds]
         assert gains == ", ".join(f"{gain:+.3f}".replace("-", "−") for gain in found)
+        assert seen == f"{seeds[0][spec]['bytes_seen'] / 1e3:.0f}"
         assert paper == f"{seeds[0][spec]['paper_bits_per_byte']:.2f}"
     assert len(seeds) == 3
+    assert f"{seeds[0]['EqualInfoAC[b=16, v=65k]']['tokens_seen']:,} tokens" in README
     # What is to be seen in them.
     for rows in seeds:
         windows = rows["EqualInfoAC[b=16, v=256]"]

@@ -131,6 +131,14 @@ class Codebook:
             raise CodeError(f"code {codes[wrong][0]} does not fit windows of {self.window_bits} bits")
         return b"".join(self._decode(codes[at : at + PIECE]) for at in range(0, len(codes), PIECE))
 
+    def decode_batch(self, codes: list[np.ndarray]) -> list[bytes]:
+        """The text of each document's windows."""
+        whole = np.concatenate([np.zeros(0, dtype=np.int64), *codes])
+        text = self.decode(whole)
+        lengths = np.append(0, np.cumsum(self.depths[whole], dtype=np.int64))
+        ends = lengths[np.cumsum([len(each) for each in codes], dtype=np.int64)].tolist()
+        return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
     def _decode(self, codes: np.ndarray) -> bytes:
         lengths = self.depths[codes].astype(np.int64)
         ends = np.cumsum(lengths)
