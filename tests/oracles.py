@@ -7,6 +7,8 @@ the package but the predictors' interface.
 from fractions import Fraction
 from itertools import count
 
+import mpmath
+
 
 def text_interval(predictor, symbols):
     """[low, high) of a text, by the definition of arithmetic coding."""
@@ -33,6 +35,61 @@ def exact_code(predictor, symbols):
     """The code of a text and its end mark as a string of 0 and 1."""
     b, n = shortest_code(*text_interval(predictor, [*symbols, predictor.symbols - 1]))
     return format(b, f"0{n}b") if n else ""
+
+
+def decoded(predictor, data, max_symbols):
+    """(symbols, ended): what arithmetic decoding gives by its definition, up to an end mark or to `max_symbols`.
+
+    `ended`: the code is wider than the interval of any text that goes on.
+    """
+    x, code_width = Fraction(int.from_bytes(data, "big"), 256 ** len(data)), Fraction(1, 256 ** len(data))
+    low, width, state, symbols = Fraction(0), Fraction(1), predictor.start(), []
+    while len(symbols) < max_symbols and (not symbols or symbols[-1] != predictor.symbols - 1):
+        cumulative = predictor.cdf(state)
+        edges = [low + width * Fraction(c, cumulative[-1]) for c in cumulative]
+        symbol = next(c for c in range(predictor.symbols) if edges[c] <= x < edges[c + 1])
+        low, width = edges[symbol], edges[symbol + 1] - edges[symbol]
+        if width < code_width:
+            return symbols, True
+        symbols.append(symbol)
+        state = predictor.advance(state, symbol)
+    return symbols, False
+
+
+def ideal_bits(predictor, symbols):
+    """-log2 of the probability of a text and its end mark, to 50 digits."""
+    with mpmath.workdps(50):
+        bits, state = mpmath.mpf(0), predictor.start()
+        for symbol in [*symbols, predictor.symbols - 1]:
+            cumulative = predictor.cdf(state)
+            bits += mpmath.log(mpmath.mpf(cumulative[-1]) / (cumulative[symbol + 1] - cumulative[symbol]), 2)
+            state = predictor.advance(state, symbol)
+        return bits
+
+
+def best_prefix_code(counts):
+    """(total bits, longest code) of the best prefix code: every set of lengths that Kraft allows is tried.
+
+    The best in total; of these, the one whose longest code is shortest.
+    """
+
+    def fill(left, room):
+        """Lengths of `left` more symbols, falling counts and so rising lengths, that use up `room` exactly."""
+        if not left:
+            if room == 0:
+                yield []
+            return
+        for length in range(1, len(counts)):
+            share = Fraction(1, 2**length)
+            if share <= room and left * share >= room:
+                yield from ([length, *rest] for rest in fill(left - 1, room - share))
+
+    falling = sorted(counts, reverse=True)
+    return min(
+        (sum(n * f for n, f in zip(lengths, falling, strict=True)), max(lengths))
+        for lengths in fill(len(counts), Fraction(1))
+        if lengths == sorted(lengths)
+    )
 
 
 def fits(low, high, window_bits):

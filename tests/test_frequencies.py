@@ -44,3 +44,42 @@ def test_counts_are_python_integers_that_cannot_overflow():
     cumulative = frequencies.from_weights(np.ones(4, dtype=np.int32), 16)
     assert type(cumulative[2]) is int
     assert cumulative[2] << 200 == 2 * (1 << 214)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=300).filter(any), st.integers(9, 24))
+def test_what_is_made_here_passes_the_check(weights, precision):
+    cumulative = frequencies.from_weights(weights, precision)
+    frequencies.check(cumulative)
+    frequencies.check(list(cumulative))
+
+
+@pytest.mark.parametrize(
+    ("cumulative", "why"),
+    [
+        ([], "end at 0"),
+        ([0], "end at 0"),
+        ([0, 8], "alphabet of 1"),
+        ([0, 3, 3, 8], "symbol 1 has a count of 0"),
+        ([0, 5, 3, 8], "symbol 1 has a count of -2"),
+        ([0, 3, 8, 8], "symbol 2 has a count of 0"),
+        ([0, 9, 8], "symbol 1 has a count of -1"),
+        ([1, 3, 8], "begin at 1"),
+        ([-1, 3, 8], "begin at -1"),
+        ([0, 3, 7], "end at 7"),
+        ([0, 3, -8], "end at -8"),
+        ([0, 1, 2, 3, 2], "alphabet of 4 symbols does not fit precision 1"),
+        ([0, 3, 1 << 25], "precision is 25"),
+        ([0, 3.0, 8], "found float"),
+        (np.array([0, 3, 8]), "found int64"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(cumulative, why):
+    with pytest.raises(PredictorError, match=why):
+        frequencies.check(cumulative)
+
+
+@pytest.mark.parametrize("symbol", [-4, -3, -2, -1, 3, 4])
+def test_slices_are_of_the_alphabet(symbol):
+    assert frequencies.slice_of([0, 3, 5, 8], 1) == (3, 5, 3)
+    with pytest.raises(PredictorError, match=f"symbol {symbol} is outside the alphabet of 3 symbols"):
+        frequencies.slice_of([0, 3, 5, 8], symbol)

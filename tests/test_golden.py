@@ -18,3 +18,4 @@ def test_not_one_bit_of_output_has_changed():
     assert found["tokens"].keys() == golden["tokens"].keys()
     for spec, texts in golden["tokens"].items():
         assert found["tokens"][spec] == texts, f"{spec} writes other tokens than it did"
+    assert found["coders"] == golden["coders"]

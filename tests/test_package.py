@@ -39,7 +39,7 @@ ROOMS = [
     "__main__",
 ]
 FILES = {
-    "coding": ["frequencies", "bits", "exact", "finite", "stream"],
+    "coding": ["frequencies", "bits", "interval", "digits", "exact", "finite", "stream", "ans", "huffman", "rank"],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
     "windows": ["scheme", "stop_cell", "codebook", "walk", "padded", ""],

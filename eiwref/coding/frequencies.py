@@ -7,6 +7,7 @@ P is the *precision* in bits; the paper uses 14 (section 3.3), we default to 16.
 
 from array import array
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 
@@ -72,3 +73,48 @@ def uniform(symbols: int, precision: int = PRECISION) -> array:
     [0, 2, 5, 8]
     """
     return from_weights(np.ones(symbols, dtype=np.int64), precision)
+
+
+def check(cumulative: Cumulative) -> None:
+    """Raise `PredictorError` unless these are K + 1 cumulative frequencies as above.
+
+    It looks at all of them, which takes longer than coding a symbol does. So `stream` has the first distribution
+    of a text checked and Huffman its only one; coders look at the slices they use (`slice_of`).
+    """
+    # A fixed-width integer, NumPy's say, would overflow without a word in the products of coders.
+    strange = next((c for c in cumulative if type(c) is not int), None)
+    if strange is not None:
+        raise PredictorError(f"cumulative frequencies must be Python integers, found {type(strange).__name__}")
+    total = cumulative[-1] if len(cumulative) else 0
+    if total < 2 or total & (total - 1):
+        raise PredictorError(f"cumulative frequencies end at {total}, expected a power of two")
+    check_precision(total.bit_length() - 1, len(cumulative) - 1)
+    if cumulative[0] != 0:
+        raise PredictorError(f"cumulative frequencies begin at {cumulative[0]}, expected 0")
+    for symbol in range(len(cumulative) - 1):
+        count = cumulative[symbol + 1] - cumulative[symbol]
+        if count < 1:
+            raise PredictorError(f"symbol {symbol} has a count of {count}, expected at least 1")
+
+
+def slice_of(cumulative: Cumulative, symbol: int) -> tuple[int, int, int]:
+    """(C[c], C[c+1], P): what a coder asks of a distribution; raises `PredictorError` as `refuse` does."""
+    try:
+        start, end = cumulative[symbol], cumulative[symbol + 1]
+    except IndexError:
+        refuse(cumulative, symbol)
+    if symbol < 0 or start >= end:
+        refuse(cumulative, symbol)
+    return start, end, cumulative[-1].bit_length() - 1
+
+
+def refuse(cumulative: Cumulative, symbol: int) -> NoReturn:
+    """Raise `PredictorError`: no such symbol, or one without a slice, which would keep a coder busy for ever."""
+    symbols = len(cumulative) - 1
+    if not 0 <= symbol < symbols:
+        raise PredictorError(f"symbol {symbol} is outside the alphabet of {symbols} symbols")
+    count = cumulative[symbol + 1] - cumulative[symbol]
+    raise PredictorError(
+        f"symbol {symbol} has a count of {count} out of {cumulative[-1]}, expected at least 1 "
+        f"out of 2^{MAX_PRECISION} at most"
+    )

@@ -6,17 +6,27 @@ it; its bits are part of the code. (The paper puts an end mark into the bytes in
 
 from collections.abc import Iterable, Iterator
 
+from eiwref.coding import frequencies
 from eiwref.coding.bits import Bits
-from eiwref.errors import CodeError
+from eiwref.coding.frequencies import Cumulative
+from eiwref.errors import CodeError, PredictorError
 
 
 def encode(encoder, predictor, symbols: Iterable[int]) -> Bits:
-    """The code of `symbols` and the end mark, by a fresh `exact.Encoder` or `finite.Encoder`."""
+    """The code of `symbols` and the end mark, by a fresh encoder of `exact`, `finite` or `ans`.
+
+    Raises `PredictorError` for symbols that are no text under this predictor, and for frequencies that are none.
+    """
     state = predictor.start()
+    end = predictor.symbols - 1
+    cumulative = _first(predictor, state)
     for symbol in symbols:
-        encoder.encode(predictor.cdf(state), symbol)
+        if symbol == end:
+            raise PredictorError(f"symbol {end} is the end mark, which cannot stand inside a text")
+        encoder.encode(cumulative, symbol)
         state = predictor.advance(state, symbol)
-    encoder.encode(predictor.cdf(state), predictor.symbols - 1)
+        cumulative = predictor.cdf(state)
+    encoder.encode(cumulative, end)
     return encoder.finish()
 
 
@@ -37,6 +47,19 @@ def until_end(decoder, predictor) -> Iterator[int]:
     """The symbols before the end mark, one by one; raises `CodeError` where the bits run out before it."""
     state = predictor.start()
     end = predictor.symbols - 1
-    while (symbol := decoder.decode(predictor.cdf(state))) != end:
+    cumulative = _first(predictor, state)
+    while (symbol := decoder.decode(cumulative)) != end:
         yield symbol
         state = predictor.advance(state, symbol)
+        cumulative = predictor.cdf(state)
+
+
+def _first(predictor, state) -> Cumulative:
+    """The first distribution, checked whole: a predictor that is wrong throughout is told by it."""
+    cumulative = predictor.cdf(state)
+    frequencies.check(cumulative)
+    if len(cumulative) != predictor.symbols + 1:
+        raise PredictorError(
+            f"found frequencies of {len(cumulative) - 1} symbols, expected the predictor's {predictor.symbols}"
+        )
+    return cumulative

@@ -35,7 +35,7 @@ a code `decode` gives the longest text whose interval holds it, and says that it
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from eiwref.coding.exact import Interval
+from eiwref.coding.interval import Interval
 from eiwref.errors import CodeError, PredictorError
 from eiwref.windows.scheme import Decoded, Scheme
 

@@ -11,7 +11,10 @@ import json
 import random
 
 import eiwref
+from eiwref.coding import ans, huffman, rank, stream
 from eiwref.files import data_path
+from eiwref.predictors.base import BYTES, BYTES_AND_END
+from eiwref.predictors.limits import Restarting
 from eiwref.predictors.store import digest
 from eiwref.tokenizers import all_specs
 
@@ -41,7 +44,27 @@ def make() -> dict:
             codes[spec] = {
                 name: {"tokens": len(i), "first": i[:4], "sha256": _sha256(i)} for name, i in ids.items()
             }
-    return {"predictor": digest(predictor), "frequencies": frequencies, "tokens": codes}
+    return {
+        "predictor": digest(predictor),
+        "frequencies": frequencies,
+        "tokens": codes,
+        "coders": {
+            coder: {name: {"bytes": len(code), "sha256": _sha256(code)} for name, code in found.items()}
+            for coder, found in _coders(predictor).items()
+        },
+    }
+
+
+def _coders(predictor) -> dict[str, dict[str, bytes]]:
+    """What coders without a tokenizer write. Of rank coding the ranks, since zlib makes the bits."""
+    model = Restarting(predictor.over(BYTES_AND_END))
+    code = huffman.Huffman(predictor.static().over(BYTES_AND_END).cdf(None))
+    return {
+        "ans": {name: stream.encode(ans.Encoder(), model, text).data for name, text in TEXTS.items()},
+        "huffman": {name: code.encode(text).data for name, text in TEXTS.items()},
+        "huffman lengths": {"static": bytes(code.lengths)},
+        "ranks": {name: rank.ranks(Restarting(predictor.over(BYTES)), text) for name, text in TEXTS.items()},
+    }
 
 
 def _sha256(integers) -> str:
