@@ -14,6 +14,7 @@ import eiwref
 from eiwref.files import data_path
 from eiwref.predictors.store import digest
 from eiwref.tokenizers import all_specs
+from eiwref.tokenizers.container import pack_pieces
 
 TEXTS = {
     "empty": b"",
@@ -23,6 +24,7 @@ TEXTS = {
     "zeros": bytes(3000),
     "random": random.Random(2024).randbytes(500),
 }
+IN_A_FILE = b"Two blocks of text, and no more."
 
 
 def make() -> dict:
@@ -41,7 +43,8 @@ def make() -> dict:
             codes[spec] = {
                 name: {"tokens": len(i), "first": i[:4], "sha256": _sha256(i)} for name, i in ids.items()
             }
-    return {"predictor": digest(predictor), "frequencies": frequencies, "tokens": codes}
+    file = b"".join(pack_pieces(eiwref.tokenizer("EqualInfoAC[b=24, v=65k]"), [IN_A_FILE], block_bytes=20))
+    return {"predictor": digest(predictor), "frequencies": frequencies, "tokens": codes, "file": file.hex()}
 
 
 def _sha256(integers) -> str:
