@@ -13,9 +13,10 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tqdm import tqdm
 
 import eiwref
-from eiwref import files
+from eiwref import cli_files, files
 from eiwref.cli import main
 from eiwref.coding.bits import Bits
 from eiwref.errors import CodeError, ContainerError
@@ -148,8 +149,13 @@ def test_every_flipped_bit_is_found_where_it_is(spec):
 @pytest.mark.parametrize("spec", SPECS)
 def test_every_cut_and_extension_is_found(spec):
     packed = in_blocks(spec, SHORT, 10)
-    for length in range(len(packed)):
-        assert place(refusal(packed[:length])) in ({0} if length < 4 else {length})
+    for length in range(4):
+        assert "at byte 0, found" in refusal(packed[:length])
+    for length in range(4, len(packed)):
+        said = re.search(
+            rf"at byte {length}, the file ends inside .*, expected (\d+) bytes? more", refusal(packed[:length])
+        )
+        assert 0 < int(said[1]) <= len(packed) - length
     for more in (b"\0", b"\0\0\0\0", packed[-FOOTER:], packed):
         assert f"at byte {len(packed)}, the file goes on, expected its end" in refusal(packed + more)
 
@@ -252,6 +258,7 @@ END = FIRST + HEAD + len(IDS) + 4  # and where it ends
         (forged(SPEC, [GOOD]) + footer(1, BLOCK, TEXT), END + 20, "the text's SHA-256 is"),
         (forged(SPEC, [GOOD, GOOD]) + footer(1, BLOCK, TEXT[:BLOCK]), 2 * END - FIRST + 4, "there were 2 blocks"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_lies_are_found_behind_valid_checksums_without_memory_for_them(packed, offset, sentence):
     assert sentence in refusal(packed)  # once before the count, for what is made but once
@@ -306,10 +313,10 @@ def test_a_gzip_bomb_is_not_unpacked():
 
 
 def test_windows_without_end_are_not_decoded():
-    ids = bytes(32_000)  # as many as 2,000 bytes may have
-    packed = forged(SPEC, [(2_000, len(ids), ids)], block=BLOCK_BYTES)
-    assert "after the 2000 bytes" in refusal(packed)
-    assert peak(lambda: refusal(packed)) < 300_000
+    ids = random.Random(0).randbytes(128_000)  # as many as 8,000 bytes may have
+    packed = forged(SPEC, [(8_000, len(ids), ids)], block=BLOCK_BYTES)
+    assert "after the 8000 bytes" in refusal(packed)
+    assert peak(lambda: refusal(packed)) < 600_000
 
 
 def test_a_tokenizer_whose_code_no_reader_would_take_is_refused():
@@ -373,6 +380,9 @@ def test_fifty_megabytes_in_memory_for_a_block(tmp_path, spec):
     assert max(encode, decode) < 32 << 20
 
 
+PLAIN = ["--tokenizer", "Bytes"]
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -388,12 +398,12 @@ def test_files_of_several_blocks(here, capsys):
     assert packed == pack(eiwref.tokenizer("GZip[v=256]"), text)
     out, err = capsys.readouterr()
     assert out.splitlines()[-1] == f"back: {len(text):,} bytes from {len(packed):,}, GZip[v=256]"
-    assert err == ""  # no bar where nobody is looking
+    assert err == ""
 
 
 def test_a_file_may_take_the_place_of_its_source(here, capsys):
     text = (here / "text").read_bytes()
-    for command in (["encode", "text", "-o", "text", "--tokenizer", "Bytes"], ["decode", "text", "-o", "text"]):
+    for command in (["encode", "text", "-o", "text", *PLAIN], ["decode", "text", "-o", "text"]):
         assert main(command) == 0
     assert (here / "text").read_bytes() == text
 
@@ -410,7 +420,7 @@ def test_text_may_come_through_a_pipe(here):
 
 
 def test_nothing_is_left_of_a_text_that_is_not_the_right_one(here, capsys):
-    main(["encode", "text", "-o", "t.eiw", "--tokenizer", "Bytes"])
+    main(["encode", "text", "-o", "t.eiw", *PLAIN])
     packed = (here / "t.eiw").read_bytes()
     (here / "flip.eiw").write_bytes(packed[:-10] + bytes([packed[-10] ^ 1]) + packed[-9:])
     (here / "cut.eiw").write_bytes(packed[:-1])
@@ -427,7 +437,7 @@ def test_nothing_is_left_of_a_text_that_is_not_the_right_one(here, capsys):
 
 @pytest.mark.parametrize("method", ["compress", "decompress"])
 def test_nothing_is_left_of_an_interrupted_run(here, capsys, monkeypatch, method):
-    main(["encode", "text", "-o", "t.eiw", "--tokenizer", "Bytes"])
+    main(["encode", "text", "-o", "t.eiw", *PLAIN])
     before, inner, blocks = sorted(os.listdir()), getattr(Bytes, method), []
 
     def interrupted(self, data, *limit, **limits):
@@ -438,7 +448,7 @@ def test_nothing_is_left_of_an_interrupted_run(here, capsys, monkeypatch, method
 
     monkeypatch.setattr(Bytes, method, interrupted)
     command = {
-        "compress": ["encode", "text", "-o", "out", "--tokenizer", "Bytes"],
+        "compress": ["encode", "text", "-o", "out", *PLAIN],
         "decompress": ["decode", "t.eiw", "-o", "out"],
     }[method]
     assert main(command) == 130
@@ -449,13 +459,35 @@ def test_nothing_is_left_of_an_interrupted_run(here, capsys, monkeypatch, method
 
 def test_outputs_that_cannot_be_written(here, capsys):
     os.mkdir("folder")
-    main(["encode", "text", "-o", "t.eiw", "--tokenizer", "Bytes"])
-    outs = ["folder", "none/out", "n" * 300] + ["/dev/full"] * os.path.exists("/dev/full")
-    for out in outs:
-        for command in (["encode", "text", "--tokenizer", "Bytes"], ["decode", "t.eiw"]):
+    main(["encode", "text", "-o", "t.eiw", *PLAIN])
+    for out in ("folder", "none/out", "n" * 300):
+        for command in (["encode", "text", *PLAIN], ["decode", "t.eiw"]):
             assert main([*command, "-o", out]) == 2
             assert re.search(r"is a folder|cannot be written", capsys.readouterr().err)
     assert sorted(os.listdir()) == ["folder", "t.eiw", "text"]
+
+
+def test_nothing_is_left_when_the_disk_is_full(here, capsys):
+    """Or the file as long as it may be, which stops a write in its middle all the same."""
+    resource = pytest.importorskip("resource")
+    main(["encode", "text", "-o", "t.eiw", *PLAIN])
+    before, limits = sorted(os.listdir()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * BLOCK_BYTES // 2, limits[1]))
+    try:
+        codes = [main([*command, "-o", "out"]) for command in (["encode", "text", *PLAIN], ["decode", "t.eiw"])]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert codes == [2, 2]
+    assert capsys.readouterr().err.count("out: cannot be written") == 2
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_for_terminals(here, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(cli_files, "tqdm", lambda **options: tqdm(**options | {"delay": 0}))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    assert main(["encode", "text", "-o", "t.eiw", *PLAIN]) == 0
+    assert ("encode: 100%" in capsys.readouterr().err) == terminal
 
 
 def test_a_source_that_cannot_be_read_is_named(here, capsys):
@@ -468,7 +500,7 @@ def test_a_source_that_cannot_be_read_is_named(here, capsys):
     ):
         if source.startswith("/proc") and not os.path.exists(source):
             continue
-        for command in (["encode", source, "--tokenizer", "Bytes"], ["decode", source]):
+        for command in (["encode", source, *PLAIN], ["decode", source]):
             assert main([*command, "-o", "out"]) == 2
             assert f"{source}: {why}" in capsys.readouterr().err
     assert sorted(os.listdir()) == ["folder", "text"]

@@ -41,6 +41,7 @@ def test_pipes_are_written_to(tmp_path):
     reader.join(10)
     assert got == [b"through"]
     assert os.listdir(tmp_path) == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_long_names_are_fine_and_too_long_ones_refused(tmp_path):
