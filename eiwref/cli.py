@@ -77,32 +77,17 @@ def _windows(options) -> int:
     return 0
 
 
-def _encode(options) -> int:
-    from eiwref.tokenizers import container
+def _file(options) -> int:
+    """encode and decode."""
+    from eiwref import cli_files
 
-    files.check_writable(options.out)
-    data = files.read_bytes(options.file)
-    tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
-    packed = container.pack(tokenizer, data)
-    files.write_bytes(options.out, packed)
-    return _report_file(options, tokenizer.spec, len(data), len(packed))
-
-
-def _decode(options) -> int:
-    from eiwref.tokenizers import container
-
-    files.check_writable(options.out)
-    packed = files.read_bytes(options.file)
-    text, spec = container.unpack(packed, _predictor(options), options.file)
-    files.write_bytes(options.out, text)
-    return _report_file(options, spec, len(packed), len(text))
-
-
-def _report_file(options, spec: str, read: int, written: int) -> int:
+    commands = {"encode": cli_files.encode_command, "decode": cli_files.decode_command}
+    found = commands[options.name](options, _predictor(options))
     if options.json:
-        _print_json({"file": options.out, "tokenizer": spec, "bytes_read": read, "bytes_written": written})
+        _print_json(found)
     else:
-        print(f"{options.out}: {written:,} bytes from {read:,}, {spec}")
+        sizes = f"{found['bytes_written']:,} bytes from {found['bytes_read']:,}"
+        print(f"{options.out}: {sizes}, {found['tokenizer']}")
     return 0
 
 
@@ -327,12 +312,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--file", metavar="FILE", help="take the text from a file")
     add_tokenizer(command, default=default_spec)
 
-    command = add("encode", _encode, "compress a file to an .eiw file of tokens")
+    command = add("encode", _file, "compress a file to an .eiw file of tokens")
     command.add_argument("file", metavar="FILE")
     command.add_argument("-o", "--out", required=True, metavar="F.eiw")
     add_tokenizer(command, default=default_spec)
 
-    command = add("decode", _decode, "get the file back from an .eiw file")
+    command = add("decode", _file, "get the file back from an .eiw file")
     command.add_argument("file", metavar="F.eiw")
     command.add_argument("-o", "--out", required=True, metavar="FILE")
 

@@ -1,47 +1,76 @@
-"""Whole files in, whole files out: nothing is ever left half-written."""
+"""Files in and out, whole or in pieces: nothing is ever left half-written."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
 
 from eiwref.errors import EiwrefError
 
+PIECE_BYTES = 1 << 20
 
-def read_bytes(path: str | Path, limit: int | None = None) -> bytes:
-    """The file's bytes, or its first `limit`; an `EiwrefError` that says why where there are none."""
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as stream:
-            return stream.read(-1 if limit is None else limit)
+            yield stream
     except IsADirectoryError:
         raise EiwrefError(f"{path}: is a folder, expected a file") from None
     except OSError as error:
         raise EiwrefError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def read_bytes(path: str | Path, limit: int | None = None) -> bytes:
+    """The file's bytes, or its first `limit`; an `EiwrefError` that says why where there are none."""
+    with _reading(path) as stream:
+        return stream.read(-1 if limit is None else limit)
+
+
+def read_pieces(path: str | Path) -> Iterator[bytes]:
+    """The file from front to end, a piece of `PIECE_BYTES` bytes at a time; errors as in `read_bytes`."""
+    with _reading(path) as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
 def write_bytes(path: str | Path, data: bytes) -> None:
+    """A file of one piece, see `write_pieces`."""
+    write_pieces(path, [data])
+
+
+def write_pieces(path: str | Path, pieces: Iterable[bytes]) -> int:
     """Write to a temporary name beside `path`, then rename, so that a reader sees all or nothing.
 
-    A link is followed to its file; a pipe or a device is written to as it is.
+    Returns how many bytes it wrote. An `EiwrefError` or interrupt in `pieces` goes through, and nothing is left
+    behind. A link is followed to its file; a pipe or a device gets its bytes once the last piece has come.
     """
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise EiwrefError(f"{path}: is a folder, expected a file name to write to")
-    temporary = None
+    is_device = os.path.exists(target) and not os.path.isfile(target)
+    temporary, written = None, 0
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "wb") as stream:
-                stream.write(data)
-            return
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".eiwref-")
+        handle, temporary = tempfile.mkstemp(dir=None if is_device else os.path.dirname(target), prefix=".eiwref-")
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            for piece in pieces:
+                stream.write(piece)
+                written += len(piece)
+        if is_device:
+            with open(temporary, "rb") as source, open(target, "wb") as stream:
+                shutil.copyfileobj(source, stream)
+            return written
         # mkstemp makes a private file; a result should be as readable as any other new file.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
         temporary = None
+        return written
     except OSError as error:
         raise EiwrefError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
@@ -50,7 +79,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise what `write_bytes` would, before the long work whose result is to be written."""
+    """Raise what `write_pieces` would, before the long work whose result is to be written."""
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise EiwrefError(f"{path}: is a folder, expected a file name to write to")

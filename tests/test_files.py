@@ -41,6 +41,7 @@ def test_pipes_are_written_to(tmp_path):
     reader.join(10)
     assert got == [b"through"]
     assert os.listdir(tmp_path) == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_long_names_are_fine_and_too_long_ones_refused(tmp_path):
@@ -56,3 +57,44 @@ def test_long_names_are_fine_and_too_long_ones_refused(tmp_path):
 
 def test_only_as_much_is_read_as_asked_for():
     assert files.read_bytes("/dev/zero", 10) == bytes(10)
+
+
+def test_pieces_are_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "f"
+    assert files.write_pieces(path, iter([b"one", b"", b"two"])) == 6
+    assert path.read_bytes() == b"onetwo"
+
+    def broken(error):
+        yield b"half"
+        assert path.read_bytes() == b"onetwo"
+        assert len(os.listdir(tmp_path)) == 2
+        raise error
+
+    for error in (EiwrefError("damaged"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as raised:
+            files.write_pieces(path, broken(error))
+        assert raised.value is error
+        assert path.read_bytes() == b"onetwo"
+        assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_pipe_gets_nothing_of_a_text_that_breaks_off(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    def broken():
+        yield b"half"
+        raise EiwrefError("damaged")
+
+    with pytest.raises(EiwrefError, match="damaged"):  # at once: no reader is waited for
+        files.write_pieces(tmp_path / "pipe", broken())
+
+
+def test_pieces_are_read_to_the_end(tmp_path):
+    for size in (0, 1, files.PIECE_BYTES, 2 * files.PIECE_BYTES + 1):
+        (tmp_path / "f").write_bytes(bytes(size))
+        sizes = [len(piece) for piece in files.read_pieces(tmp_path / "f")]
+        assert sum(sizes) == size
+        assert set(sizes[:-1]) <= {files.PIECE_BYTES}
+    for path, why in ((tmp_path, "is a folder"), (tmp_path / "none", "cannot be read")):
+        with pytest.raises(EiwrefError, match=why):
+            list(files.read_pieces(path))

@@ -7,7 +7,8 @@ Either undo the change or make it a breaking one: a new version of the container
 import json
 
 from eiwref.files import data_path
-from tests.references.make_golden import make
+from eiwref.tokenizers.container import unpack
+from tests.references.make_golden import IN_A_FILE, make
 
 
 def test_not_one_bit_of_output_has_changed():
@@ -19,3 +20,5 @@ def test_not_one_bit_of_output_has_changed():
     for spec, texts in golden["tokens"].items():
         assert found["tokens"][spec] == texts, f"{spec} writes other tokens than it did"
     assert found["coders"] == golden["coders"]
+    assert found["file"] == golden["file"], "the container writes other files than it did"
+    assert unpack(bytes.fromhex(golden["file"]))[0] == IN_A_FILE

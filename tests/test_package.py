@@ -34,6 +34,7 @@ ROOMS = [
     "plots",
     "demo",
     "",  # eiwref itself: the names for users
+    "cli_files",
     "cli_networks",
     "cli",
     "__main__",

@@ -4,7 +4,7 @@ Paper, section 3.3. Windows of W bits follow each other without a gap; a token i
 W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -76,12 +76,12 @@ class EqualInfo(Tokenizer):
             ranges += [(offset + begin, offset + end) for begin, end in self.scheme.bit_ranges(text)]
         return ranges
 
-    def codes(self, data: bytes) -> list[int]:
-        """The windows' codes; raises `CodeError` unless `data` is whole windows and the least zero padding."""
+    def codes(self, data: bytes) -> Iterator[int]:
+        """The windows' codes in turn; raises `CodeError` unless `data` is whole windows and the least padding."""
         count = len(data) // self.window_bytes
         packed = unpad(data, count * self.scheme.window_bits, self.token_bits).data
         size = self.window_bytes
-        return [int.from_bytes(packed[i * size : (i + 1) * size], "big") for i in range(count)]
+        return (int.from_bytes(packed[i * size : (i + 1) * size], "big") for i in range(count))
 
     def decode_windows(self, ids) -> list[Decoded]:
         """The text of each window, and whether its code is one that a text has."""

@@ -17,6 +17,7 @@ from eiwref.predictors.base import BYTES, BYTES_AND_END
 from eiwref.predictors.limits import Restarting
 from eiwref.predictors.store import digest
 from eiwref.tokenizers import all_specs
+from eiwref.tokenizers.container import pack_pieces
 
 TEXTS = {
     "empty": b"",
@@ -26,6 +27,7 @@ TEXTS = {
     "zeros": bytes(3000),
     "random": random.Random(2024).randbytes(500),
 }
+IN_A_FILE = b"Two blocks of text, and no more."
 
 
 def make() -> dict:
@@ -44,6 +46,7 @@ def make() -> dict:
             codes[spec] = {
                 name: {"tokens": len(i), "first": i[:4], "sha256": _sha256(i)} for name, i in ids.items()
             }
+    file = b"".join(pack_pieces(eiwref.tokenizer("EqualInfoAC[b=24, v=65k]"), [IN_A_FILE], block_bytes=20))
     return {
         "predictor": digest(predictor),
         "frequencies": frequencies,
@@ -52,6 +55,7 @@ def make() -> dict:
             coder: {name: {"bytes": len(code), "sha256": _sha256(code)} for name, code in found.items()}
             for coder, found in _coders(predictor).items()
         },
+        "file": file.hex(),
     }
 
 
