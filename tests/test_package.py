@@ -42,8 +42,8 @@ FILES = {
     "coding": ["frequencies", "bits", "exact", "finite", "stream"],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
-    "windows": ["scheme", "stop_cell", "codebook", "padded", ""],
-    "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],
+    "windows": ["scheme", "stop_cell", "codebook", "lockstep", "padded", "equal_text", ""],
+    "tokenizers": ["base", "plain", "ac", "equal_info", "equal_text", "registry", "container", ""],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "compression", "walk", ""],
 }

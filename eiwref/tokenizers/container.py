@@ -8,7 +8,7 @@ Layout, integers big-endian:
     predictor  32 bytes   its digest, zeros if the tokenizer has none
     length      8 bytes   bytes of text
     sha256     32 bytes   of the text
-    tokens      8 bytes   how many, then each in 1 or 2 bytes by the vocabulary
+    tokens      8 bytes   how many, then each in 1, 2 or 4 bytes by the vocabulary
     crc32       4 bytes   of everything before it
 
 A reader believes nothing: each field is checked against what the file holds before anything of its size

@@ -1,4 +1,4 @@
-"""Equal-info windows as tokens: EqualInfoAC[b=W, v=V].
+"""Equal-info windows as tokens: EqualInfoAC[b=W, v=V], and with M1 going on from window to window, reset=K.
 
 Paper, section 3.3. Windows of W bits follow each other without a gap; a token is the next 8 or 16 bits. Where
 W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
@@ -11,24 +11,32 @@ from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.tokenizers.base import Tokenizer, as_bytes
-from eiwref.windows import SCHEMES
 from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
-from eiwref.windows.scheme import Decoded, Window
+from eiwref.windows.scheme import Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
 
 
 class EqualInfo(Tokenizer):
-    """`scheme` cuts the windows; see `eiwref.windows`."""
+    """`windows` is the scheme that cuts them, see `eiwref.windows`; `reset` as there."""
 
-    def __init__(self, spec: str, token_bits: int, predictor: Predictor, window_bits: int, windows: str):
+    def __init__(
+        self,
+        spec: str,
+        token_bits: int,
+        predictor: Predictor,
+        window_bits: int,
+        windows: type[Scheme],
+        reset: int | None = 1,
+    ):
         super().__init__(spec, token_bits, predictor)
-        self.scheme = SCHEMES[windows](predictor.over(BYTES), window_bits)
+        self.scheme = windows(predictor.over(BYTES), window_bits, reset)
         self.lossless = self.scheme.lossless
         self.window_bytes = window_bits // 8
 
     def encode_batch(self, texts, bar=iter):
         data = [as_bytes(text) for text in texts]
-        tree = isinstance(self.scheme, StopCell) and self.scheme.window_bits <= MAX_WINDOW_BITS
+        tree = isinstance(self.scheme, StopCell) and self.scheme.reset == 1
+        tree = tree and self.scheme.window_bits <= MAX_WINDOW_BITS
         # A step of the predictor for each code pays off when the texts would need as many.
         if not tree or sum(map(len, data)) < 1 << self.scheme.window_bits:
             return super().encode_batch(data, bar)
@@ -52,18 +60,19 @@ class EqualInfo(Tokenizer):
 
     def decompress(self, data, max_bytes=None):
         text = bytearray()
-        for code in self.codes(data):
-            text += self.scheme.decode(code).text
+        for window in self.scheme.texts(self.codes(data)):
+            text += window.text
             if max_bytes is not None and len(text) > max_bytes:
                 raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
         return bytes(text)
 
     def byte_ranges(self, data):
-        ranges = []
+        ranges, scheme = [], self.scheme
         for index, code in enumerate(self.codes(data)):
-            offset = index * self.scheme.window_bits
-            text = self.scheme.decode(code).text
-            ranges += [(offset + begin, offset + end) for begin, end in self.scheme.bit_ranges(text)]
+            offset = index * scheme.window_bits
+            text = scheme.decode(code).text
+            ranges += [(offset + begin, offset + end) for begin, end in scheme.bit_ranges(text)]
+            scheme = scheme.after(text)
         return ranges
 
     def codes(self, data: bytes) -> list[int]:
@@ -75,4 +84,4 @@ class EqualInfo(Tokenizer):
 
     def decode_windows(self, ids) -> list[Decoded]:
         """The text of each window, and whether its code is one that a text has."""
-        return [self.scheme.decode(code) for code in self.codes(from_tokens(ids, self.token_bits))]
+        return list(self.scheme.texts(self.codes(from_tokens(ids, self.token_bits))))

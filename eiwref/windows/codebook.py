@@ -33,6 +33,8 @@ class Codebook:
             raise PredictorError(
                 f"a codebook of {scheme.window_bits} bits is too large, expected at most {MAX_WINDOW_BITS}"
             )
+        if scheme.reset != 1:
+            raise PredictorError("a codebook needs the predictor to start afresh in every window, reset=1")
         self.symbols = scheme.predictor.symbols
         table, stop_cells, nodes = _grow(scheme)
         self.rows = len(table)
