@@ -52,6 +52,7 @@ def test_a_batch_of_much_text_goes_by_the_codebook(v):
     assert "codebook" in tokenizer.__dict__
     for text, each in zip(TEXTS, ids, strict=True):
         assert (each == tokenizer.encode(text)).all()
+    assert tokenizer.decode_batch(ids * 4) == TEXTS * 4
 
 
 def test_a_batch_under_a_network():

@@ -6,11 +6,13 @@ W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import chain, islice
 
 from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.tokenizers.base import Tokenizer, as_bytes
+from eiwref.windows import lockstep
 from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
 from eiwref.windows.scheme import Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
@@ -35,12 +37,32 @@ class EqualInfo(Tokenizer):
 
     def encode_batch(self, texts, bar=iter):
         data = [as_bytes(text) for text in texts]
-        tree = isinstance(self.scheme, StopCell) and self.scheme.reset == 1
-        tree = tree and self.scheme.window_bits <= MAX_WINDOW_BITS
-        # A step of the predictor for each code pays off when the texts would need as many.
-        if not tree or sum(map(len, data)) < 1 << self.scheme.window_bits:
+        if self._pays_off(sum(map(len, data))):
+            codes = [self.codebook.encode(each).tolist() for each in bar(data)]
+        elif self._one_tree and self.predictor.batched:
+            codes = lockstep.encode(self.scheme, bar(data))
+        else:
             return super().encode_batch(data, bar)
-        return [self._pack(self.codebook.encode(each).tolist()).tokens(self.token_bits) for each in bar(data)]
+        return [self._pack(each).tokens(self.token_bits) for each in codes]
+
+    def decode_batch(self, batch, bar=iter):
+        codes = [self.codes(from_tokens(ids, self.token_bits)) for ids in batch]
+        if self._pays_off(sum(map(len, codes))):
+            return [self.codebook.decode(each) for each in bar(codes)]
+        if self._one_tree and self.predictor.batched:
+            texts = iter(lockstep.decode(self.scheme, chain.from_iterable(codes), bar))
+            return [b"".join(islice(texts, len(each))) for each in codes]
+        return super().decode_batch(batch, bar)
+
+    @property
+    def _one_tree(self) -> bool:
+        """Does every window walk down the same stop-cell tree?"""
+        return isinstance(self.scheme, StopCell) and self.scheme.reset == 1
+
+    def _pays_off(self, steps: int) -> bool:
+        """A codebook takes a step of the predictor for each code: does the work at hand take as many?"""
+        window_bits = self.scheme.window_bits
+        return self._one_tree and window_bits <= MAX_WINDOW_BITS and steps >= 1 << window_bits
 
     @cached_property
     def codebook(self) -> Codebook:
