@@ -65,7 +65,7 @@ def _windows(options) -> int:
     data = os.fsencode(options.text) if options.file is None else files.read_bytes(options.file)
     tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
     if not isinstance(tokenizer, EqualInfo):
-        raise SpecError(f"{tokenizer.spec} has no windows, name an EqualInfoAC with --tokenizer")
+        raise SpecError(f"{tokenizer.spec} has no windows to show, name an EqualInfoAC with --tokenizer")
     rows = show.describe(tokenizer, data)
     if options.json:
         _print_json({"tokenizer": tokenizer.spec, "bytes": len(data), "windows": rows})

@@ -15,10 +15,10 @@ def describe(tokenizer: EqualInfo, data: bytes) -> list[dict]:
     windows = list(tokenizer.scheme.segment(data))
     ids = tokenizer.join(windows).tokens(tokenizer.token_bits)
     window_bits, token_bits = tokenizer.scheme.window_bits, tokenizer.token_bits
-    rows = []
+    rows, scheme = [], tokenizer.scheme
     for index, window in enumerate(windows):
         text = data[window.start : window.end]
-        ranges = tokenizer.scheme.bit_ranges(text)
+        ranges = scheme.bit_ranges(text)
         tokens = []
         # The tokens that hold bits of this window; where they straddle, neighbours share one.
         begin, end = index * window_bits, (index + 1) * window_bits
@@ -33,9 +33,10 @@ def describe(tokenizer: EqualInfo, data: bytes) -> list[dict]:
                 "text": printable(text),
                 "bits": str(Bits.from_int(window.code, window_bits)),
                 "tokens": tokens,
-                "decodes_to": printable(tokenizer.scheme.decode(window.code).text),
+                "decodes_to": printable(scheme.decode(window.code).text),
             }
         )
+        scheme = scheme.after(text)
     return rows
 
 

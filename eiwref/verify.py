@@ -25,7 +25,7 @@ class RoundTrip:
     bits_per_byte: float  # of the tokens as they are, each of log2(vocabulary) bits
     claims_lossless: bool
     lossless: bool
-    windows: int  # 0 for schemes without windows
+    windows: int  # equal-info ones; 0 for all other schemes
     failed_windows: int  # windows of the encoder's own segmentation that decode to another text
     mb_per_s: float  # encoding, 10^6 bytes of text a second
     decode_mb_per_s: float

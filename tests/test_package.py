@@ -43,8 +43,8 @@ FILES = {
     "coding": ["frequencies", "bits", "interval", "digits", "exact", "finite", "stream", "ans", "huffman", "rank"],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
-    "windows": ["scheme", "stop_cell", "codebook", "walk", "padded", ""],
-    "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", "huggingface", ""],
+    "windows": ["scheme", "stop_cell", "codebook", "walk", "lockstep", "padded", "equal_text", ""],
+    "tokenizers": ["base", "plain", "ac", "equal_info", "equal_text", "registry", "container", "huggingface", ""],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "compression", "walk", ""],
 }

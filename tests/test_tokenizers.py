@@ -154,6 +154,21 @@ def test_predictor_drives_the_code():
         "EqualInfoAC[v=256]",
         "EqualInfoAC[b=16, v=256, windows=best]",
         "EqualInfoAC[b=16, b=16, v=256]",
+        "EqualInfoAC[b=16, v=256, reset=0]",
+        "EqualInfoAC[b=16, v=256, reset=-1]",
+        "EqualInfoAC[b=16, v=256, reset=02]",
+        "EqualInfoAC[b=16, v=256, reset=1000]",
+        "EqualInfoAC[b=16, v=256, reset=always]",
+        "EqualInfoAC[b=16, v=256, reset=]",
+        "EqualInfoAC[b=16, v=256, delimiters=no]",
+        "EqualText[n=0, v=256]",
+        "EqualText[n=-1, v=256]",
+        "EqualText[n=1025, v=256]",
+        "EqualText[v=256]",
+        "EqualText[n=16]",
+        "EqualText[b=16, v=256]",
+        "EqualText[n=16, v=256, delimiters=maybe]",
+        "EqualText[n=16, v=256, reset=2]",
         "AC",
         "AC[v=512]",
         "AC[b=16, v=256]",
@@ -175,6 +190,14 @@ def test_specs_are_written_in_one_way():
     for spec in SPECS:
         assert eiwref.tokenizer(spec).spec == spec
     assert eiwref.tokenizer(" EqualInfoAC[ windows=stop,v=65k , b=16 ] ").spec == "EqualInfoAC[b=16, v=65k]"
+    for given_, spec in (
+        ("EqualInfoAC[b=24, v=256, reset=1]", "EqualInfoAC[b=24, v=256]"),
+        ("EqualInfoAC[reset=never, v=65k, b=24]", "EqualInfoAC[b=24, v=65k, reset=never]"),
+        ("EqualInfoAC[b=16,v=256,reset=2,windows=delay]", "EqualInfoAC[b=16, v=256, windows=delay, reset=2]"),
+        ("EqualText[v=256, n=16, delimiters=no]", "EqualText[n=16, v=256]"),
+        ("EqualText[delimiters=yes, v=65k, n=9]", "EqualText[n=9, v=65k, delimiters=yes]"),
+    ):
+        assert eiwref.tokenizer(given_).spec == spec
 
 
 def test_predictors_that_do_not_fit_are_refused():

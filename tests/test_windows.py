@@ -137,7 +137,7 @@ def test_lossless_schemes_round_trip(name, window_bits, data):
     assert b"".join(scheme.decode(window.code).text for window in scheme.segment(text)) == text
 
 
-@pytest.mark.parametrize("window_bits", [64, 128])
+@pytest.mark.parametrize("window_bits", [24, 32, 64, 128])
 @given(st.data())
 def test_any_wide_code_decodes_and_comes_back(window_bits, data):
     """The bijection where there are too many codes to try."""

@@ -2,7 +2,15 @@
 
 A transformer sees so many symbols and no more. Rather than let each coder find its own way out, the rule is
 part of the format, and stands here once.
+
+Where a predictor goes on from window to window (`reset` in `windows.scheme`) both rules hold, each by its own
+count. Symbols since the predictor started: after every `limit` of them it restarts, inside a window if need be, as
+in a stream; where windows were cut does not matter. Symbols since the window began: from the limit on they are
+coded as uniform, so that windows end as soon as they ever did. In windows that all start afresh the two counts
+are one, and the first rule never comes into play.
 """
+
+from copy import copy
 
 import numpy as np
 
@@ -44,6 +52,12 @@ class UniformAfter(_Counting):
         inner, seen = state
         return (self.inner.advance(inner, symbol) if seen + 1 < self.limit else None), seen + 1
 
+    def after(self, text: bytes) -> "UniformAfter":
+        """In the window that follows one of `text`: counting from 0 again, over what is inside as it goes on."""
+        following = copy(self)
+        following.inner = self.inner.after(text)
+        return following
+
     def start_many(self, n):
         return self.inner.start_many(n), n, 0
 
@@ -60,13 +74,27 @@ class UniformAfter(_Counting):
 class Restarting(_Counting):
     """Streams: after every `limit` symbols the predictor starts afresh, having forgotten the text."""
 
+    _here = None  # where `after` has come to
+
+    def start(self):
+        return self._here or super().start()
+
+    def after(self, text: bytes) -> "Restarting":
+        """This one as it goes on after `text`: its start is the state there."""
+        state = self.start()
+        for symbol in text:
+            state = self.advance(state, symbol)
+        following = copy(self)
+        following._here = state
+        return following
+
     def cdf(self, state):
         return self.inner.cdf(state[0])
 
     def advance(self, state, symbol):
         inner, seen = state
         if seen + 1 == self.limit:
-            return self.start()
+            return super().start()
         return self.inner.advance(inner, symbol), seen + 1
 
     def slices(self, texts: list[np.ndarray], bar=iter) -> list[np.ndarray]:

@@ -63,6 +63,10 @@ class Tokenizer(ABC):
         """
         return [self.encode(text) for text in bar(texts)]
 
+    def decode_batch(self, batch: Sequence, bar=iter) -> list[bytes]:
+        """`decode_bytes` of each text's ids, the predictor's work shared where it can be; `bar` as above."""
+        return [self.decode_bytes(ids) for ids in bar(batch)]
+
     def decode_bytes(self, ids, max_bytes: int | None = None) -> bytes:
         """The text of token ids; raises `CodeError` if they are malformed or give more than `max_bytes`."""
         return self.decompress(from_tokens(ids, self.token_bits), max_bytes)

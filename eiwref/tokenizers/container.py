@@ -10,7 +10,7 @@ Layout, integers big-endian. The header:
 
     magic       4 bytes   45 49 57 1A ("EIW", then a byte that stops text tools)
     version     1 byte    2
-    token       1 byte    bits of a token, 8 or 16
+    token       1 byte    bits of a token, 8, 16 or 32
     spec        1 byte    length of the tokenizer's name
     block       4 bytes   bytes of text in every block but the last, 1 to 2^20
     predictor  32 bytes   its digest, zeros if the tokenizer has none
@@ -21,7 +21,7 @@ each block, none for the empty text:
 
     text        4 bytes   bytes of text, at least 1
     tokens      4 bytes   how many
-    ids                   the tokens, each in 1 or 2 bytes
+    ids                   the tokens, each in 1, 2 or 4 bytes
     crc32       4 bytes   of the block before it
 
 and the footer, after which the file ends:

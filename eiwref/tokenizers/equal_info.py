@@ -1,4 +1,4 @@
-"""Equal-info windows as tokens: EqualInfoAC[b=W, v=V].
+"""Equal-info windows as tokens: EqualInfoAC[b=W, v=V], and with M1 going on from window to window, reset=K.
 
 Paper, section 3.3. Windows of W bits follow each other without a gap; a token is the next 8 or 16 bits. Where
 W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
@@ -6,6 +6,7 @@ W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain, islice
 
 import numpy as np
 
@@ -13,37 +14,65 @@ from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.tokenizers.base import Tokenizer, as_bytes
-from eiwref.windows import SCHEMES, walk
+from eiwref.windows import lockstep, walk
 from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
-from eiwref.windows.scheme import Decoded, Window
+from eiwref.windows.scheme import Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
 
 CODEBOOK_PAYS = 4  # times as many bytes of text as codes: then growing the codebook is the lesser work
 
 
 class EqualInfo(Tokenizer):
-    """`scheme` cuts the windows; see `eiwref.windows`."""
+    """`windows` is the scheme that cuts them, see `eiwref.windows`; `reset` as there."""
 
-    def __init__(self, spec: str, token_bits: int, predictor: Predictor, window_bits: int, windows: str):
+    def __init__(
+        self,
+        spec: str,
+        token_bits: int,
+        predictor: Predictor,
+        window_bits: int,
+        windows: type[Scheme],
+        reset: int | None = 1,
+    ):
         super().__init__(spec, token_bits, predictor)
-        self.scheme = SCHEMES[windows](predictor.over(BYTES), window_bits)
+        self.scheme = windows(predictor.over(BYTES), window_bits, reset)
         self.lossless = self.scheme.lossless
         self.window_bytes = window_bits // 8
 
     def encode_batch(self, texts, bar=iter):
-        data = [as_bytes(text) for text in bar(texts)]
-        # To grow the tree takes a step of the predictor for each of its rows.
-        if not self.has_codebook or sum(map(len, data)) < CODEBOOK_PAYS << self.scheme.window_bits:
-            return [self.encode(text) for text in data]
-        codes = walk.segment(self.codebook, data)
-        if self.token_bits == 16:
-            return [each.astype(np.uint32) for each in codes]
-        return [each.astype(">u2").view(np.uint8).astype(np.uint32) for each in codes]
+        data = [as_bytes(text) for text in texts]
+        if self._codebook_pays(sum(map(len, data))):
+            codes = walk.segment(self.codebook, list(bar(data)))
+            if self.token_bits == 16:
+                return [each.astype(np.uint32) for each in codes]
+            return [each.astype(">u2").view(np.uint8).astype(np.uint32) for each in codes]
+        if self._one_tree and self.predictor.batched:
+            codes = lockstep.encode(self.scheme, bar(data))
+            return [self._pack(each).tokens(self.token_bits) for each in codes]
+        return super().encode_batch(data, bar)
+
+    def decode_batch(self, batch, bar=iter):
+        codes = [list(self.codes(from_tokens(ids, self.token_bits))) for ids in batch]
+        if self._codebook_pays(sum(map(len, codes))):
+            return self.codebook.decode_batch(list(bar(codes)))
+        if self._one_tree and self.predictor.batched:
+            texts = iter(lockstep.decode(self.scheme, chain.from_iterable(codes), bar))
+            return [b"".join(islice(texts, len(each))) for each in codes]
+        return super().decode_batch(batch, bar)
+
+    @property
+    def _one_tree(self) -> bool:
+        """Does every window walk down the same stop-cell tree?"""
+        return isinstance(self.scheme, StopCell) and self.scheme.reset == 1
 
     @property
     def has_codebook(self) -> bool:
         """Windows are few enough, and mean the same text wherever they stand."""
-        return isinstance(self.scheme, StopCell) and self.scheme.window_bits <= MAX_WINDOW_BITS
+        return self._one_tree and self.scheme.window_bits <= MAX_WINDOW_BITS
+
+    def _codebook_pays(self, steps: int) -> bool:
+        """To grow the tree takes a step of the predictor for each of its rows: does the work take more?"""
+        return self.has_codebook and steps >= CODEBOOK_PAYS << self.scheme.window_bits
 
     @cached_property
     def codebook(self) -> Codebook:
@@ -57,23 +86,27 @@ class EqualInfo(Tokenizer):
 
     def join(self, windows: Iterable[Window]) -> Bits:
         """The bits of windows, end to end."""
-        codes = b"".join(window.code.to_bytes(self.window_bytes, "big") for window in windows)
-        return Bits(codes, 8 * len(codes))
+        return self._pack(window.code for window in windows)
+
+    def _pack(self, codes: Iterable[int]) -> Bits:
+        packed = b"".join(code.to_bytes(self.window_bytes, "big") for code in codes)
+        return Bits(packed, 8 * len(packed))
 
     def decompress(self, data, max_bytes=None):
         text = bytearray()
-        for code in self.codes(data):
-            text += self.scheme.decode(code).text
+        for window in self.scheme.texts(self.codes(data)):
+            text += window.text
             if max_bytes is not None and len(text) > max_bytes:
                 raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
         return bytes(text)
 
     def byte_ranges(self, data):
-        ranges = []
+        ranges, scheme = [], self.scheme
         for index, code in enumerate(self.codes(data)):
-            offset = index * self.scheme.window_bits
-            text = self.scheme.decode(code).text
-            ranges += [(offset + begin, offset + end) for begin, end in self.scheme.bit_ranges(text)]
+            offset = index * scheme.window_bits
+            text = scheme.decode(code).text
+            ranges += [(offset + begin, offset + end) for begin, end in scheme.bit_ranges(text)]
+            scheme = scheme.after(text)
         return ranges
 
     def codes(self, data: bytes) -> Iterator[int]:
@@ -85,4 +118,4 @@ class EqualInfo(Tokenizer):
 
     def decode_windows(self, ids) -> list[Decoded]:
         """The text of each window, and whether its code is one that a text has."""
-        return [self.scheme.decode(code) for code in self.codes(from_tokens(ids, self.token_bits))]
+        return list(self.scheme.texts(self.codes(from_tokens(ids, self.token_bits))))

@@ -5,20 +5,23 @@ from pathlib import Path
 
 from eiwref.errors import PredictorError, SpecError
 from eiwref.files import read_bytes
-from eiwref.predictors.base import Predictor
+from eiwref.predictors.base import LIMIT, Predictor
 from eiwref.predictors.store import default_predictor, parse
 from eiwref.tokenizers.ac import ArithmeticCoding
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
+from eiwref.tokenizers.equal_text import Delimited, EqualText
 from eiwref.tokenizers.plain import Bytes, GZip
 from eiwref.windows import SCHEMES
 
 VOCABULARIES = {"256": 8, "65k": 16}  # v: bits a token
 WINDOW_BITS = range(16, 129, 8)
+MAX_RESET = 999
 
 ALLOWED = (
     "Bytes, AC[v=256|65k], StaticAC[v=256|65k], GZip[v=256|65k], "
-    "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay] with W a multiple of 8 from 16 to 128"
+    "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay, reset=K|never] with W a multiple of 8 from 16 to 128 "
+    f"and K from 1 to {MAX_RESET}, EqualText[n=N, v=256|65k, delimiters=yes|no] with N from 1 to {LIMIT}"
 )
 
 _OPTIONS = {
@@ -26,15 +29,26 @@ _OPTIONS = {
     "AC": {"v": VOCABULARIES},
     "StaticAC": {"v": VOCABULARIES},
     "GZip": {"v": VOCABULARIES},
-    "EqualInfoAC": {"b": {str(bits): bits for bits in WINDOW_BITS}, "v": VOCABULARIES, "windows": SCHEMES},
+    "EqualInfoAC": {
+        "b": {str(bits): bits for bits in WINDOW_BITS},
+        "v": VOCABULARIES,
+        "windows": SCHEMES,
+        "reset": {str(windows): windows for windows in range(1, MAX_RESET + 1)} | {"never": None},
+    },
+    "EqualText": {
+        "n": {str(symbols): symbols for symbols in range(1, LIMIT + 1)},
+        "v": VOCABULARIES,
+        "delimiters": {"yes": Delimited, "no": EqualText},
+    },
 }
+_DEFAULTS = {"windows": "stop", "reset": "1", "delimiters": "no"}  # left out of a canonical name
 
 
 def all_specs() -> list[str]:
-    """The tokenizers that `eiwref verify` and `eiwref demo` run: all kinds, five window sizes."""
+    """The tokenizers that `eiwref verify` and `eiwref demo` run: the paper's main ones, five window sizes."""
     streams = [f"{name}[v={v}]" for name in ("AC", "StaticAC", "GZip") for v in VOCABULARIES]
     windows = [
-        _canonical("EqualInfoAC", {"b": b, "v": v, "windows": scheme})
+        _canonical("EqualInfoAC", {"b": b, "v": v, "windows": scheme, "reset": "1"})
         for scheme in SCHEMES
         for v in VOCABULARIES
         for b in ("16", "24", "32", "64", "128")
@@ -54,7 +68,8 @@ def tokenizer(spec: str, predictor: Predictor | None = None) -> Tokenizer:
     """
     name, values = _parse(spec)
     canonical = _canonical(name, values)
-    token_bits = VOCABULARIES[values.get("v", "256")]
+    chosen = {key: _OPTIONS[name][key][value] for key, value in values.items()}
+    token_bits = chosen.get("v", 8)
     if name == "Bytes":
         return Bytes(canonical, token_bits)
     if name == "GZip":
@@ -63,7 +78,9 @@ def tokenizer(spec: str, predictor: Predictor | None = None) -> Tokenizer:
         predictor = default_predictor()
     try:
         if name == "EqualInfoAC":
-            return EqualInfo(canonical, token_bits, predictor, int(values["b"]), values["windows"])
+            return EqualInfo(canonical, token_bits, predictor, chosen["b"], chosen["windows"], chosen["reset"])
+        if name == "EqualText":
+            return chosen["delimiters"](canonical, token_bits, predictor, chosen["n"])
         return ArithmeticCoding(canonical, token_bits, predictor, static=name == "StaticAC")
     except PredictorError as error:
         raise PredictorError(f"{canonical}: {error}") from None
@@ -91,8 +108,7 @@ def _parse(spec: str) -> tuple[str, dict[str, str]]:
         if key not in options or key in values or value not in options[key]:
             raise SpecError(f"tokenizer {spec!r}: {item!r} is not allowed there, expected one of: {ALLOWED}")
         values[key] = value
-    if "windows" in options:
-        values.setdefault("windows", "stop")
+    values |= {key: _DEFAULTS[key] for key in options if key in _DEFAULTS and key not in values}
     missing = [key for key in options if key not in values]
     if missing:
         raise SpecError(f"tokenizer {spec!r}: {missing[0]}= is missing, expected one of: {ALLOWED}")
@@ -100,5 +116,5 @@ def _parse(spec: str) -> tuple[str, dict[str, str]]:
 
 
 def _canonical(name: str, values: dict[str, str]) -> str:
-    shown = [f"{key}={values[key]}" for key in _OPTIONS[name] if values[key] != "stop"]
+    shown = [f"{key}={values[key]}" for key in _OPTIONS[name] if values[key] != _DEFAULTS.get(key)]
     return f"{name}[{', '.join(shown)}]" if shown else name

@@ -1,6 +1,7 @@
 """Equal-info windows: text in, codes of exactly W bits out, and back.
 
-Read in this order: `scheme`, `stop_cell`, `padded`.
+Read in this order: `scheme`, `stop_cell`, `padded`; then `codebook` and `lockstep`, which do the same faster, and
+`equal_text`, the other way round.
 """
 
 from eiwref.windows.padded import Delay, Greedy

@@ -58,6 +58,8 @@ class Codebook:
             raise PredictorError(
                 f"a codebook of {scheme.window_bits} bits is too large, expected at most {MAX_WINDOW_BITS}"
             )
+        if scheme.reset != 1:
+            raise PredictorError("a codebook needs the predictor to start afresh in every window, reset=1")
         return cls(*_grow(scheme), digest(scheme.predictor.inner))
 
     def save(self, path: str | Path) -> None:
@@ -133,7 +135,7 @@ class Codebook:
 
     def decode_batch(self, codes: list[np.ndarray]) -> list[bytes]:
         """The text of each document's windows."""
-        whole = np.concatenate([np.zeros(0, dtype=np.int64), *codes])
+        whole = np.concatenate([np.zeros(0, dtype=np.int64), *codes]).astype(np.int64)
         text = self.decode(whole)
         lengths = np.append(0, np.cumsum(self.depths[whole], dtype=np.int64))
         ends = lengths[np.cumsum([len(each) for each in codes], dtype=np.int64)].tolist()

@@ -36,15 +36,15 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from eiwref.coding.interval import Interval
-from eiwref.errors import CodeError, PredictorError
+from eiwref.errors import PredictorError
 from eiwref.windows.scheme import Decoded, Scheme
 
 
 class _Padded(Scheme):
     """What greedy and delay share: the exact interval and its zero-padded code."""
 
-    def __init__(self, predictor, window_bits):
-        super().__init__(predictor, window_bits)
+    def __init__(self, predictor, window_bits, reset=1):
+        super().__init__(predictor, window_bits, reset)
         if window_bits < predictor.precision:
             raise PredictorError(
                 f"{self.name} windows of {window_bits} bits need a predictor of precision at most "
@@ -76,8 +76,7 @@ class _Padded(Scheme):
 
     def _towards(self, code: int) -> Iterator[tuple[int, Interval]]:
         """(symbol, interval after it) for the only texts whose intervals hold the code's own cell."""
-        if not 0 <= code < 1 << self.window_bits:
-            raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+        self.check(code)
         predictor, window_bits = self.predictor, self.window_bits
         state, interval = predictor.start(), Interval()
         while True:

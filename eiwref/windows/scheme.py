@@ -2,16 +2,21 @@
 
 Paper, section 3.3 and Figure 2. A window takes as many symbols as W bits hold; coder and predictor start afresh
 in the next one, so that the same W bits mean the same text wherever they stand. That is what M2 can learn.
+
+To see what it is good for, the paper (Appendix A.2, Table 9) also lets M1 go on: the coder starts afresh in
+every window, the predictor only in every second one, or never. Then tokens hold more text, and what a code means
+depends on all the text since M1's last start. `reset` says after how many windows that is.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import ClassVar, NamedTuple
 
 from eiwref.coding.bits import bit_ranges
-from eiwref.errors import PredictorError
+from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
-from eiwref.predictors.limits import UniformAfter
+from eiwref.predictors.limits import Restarting, UniformAfter
 
 
 class Window(NamedTuple):
@@ -30,19 +35,30 @@ class Decoded(NamedTuple):
 
 
 class Scheme(ABC):
-    """Windows of `window_bits` bits under a predictor over at most 256 symbols."""
+    """Windows of `window_bits` bits under a predictor over at most 256 symbols.
+
+    The predictor starts afresh with every `reset` windows, None for never. A `Scheme` stands before one window of
+    a text, the first to begin with, and never changes; `after` gives the one that stands before the next. With
+    `reset` 1 they are one and the same.
+    """
 
     name: ClassVar[str]
     lossless: ClassVar[bool]
 
-    def __init__(self, predictor: Predictor, window_bits: int):
+    def __init__(self, predictor: Predictor, window_bits: int, reset: int | None = 1):
         if predictor.symbols > BYTES:
             raise PredictorError(
                 f"the predictor is of another alphabet: {predictor.symbols} symbols, "
                 f"expected at most {BYTES} since windows need no end of text"
             )
-        self.predictor = UniformAfter(predictor)
+        if reset is not None and reset < 1:
+            raise PredictorError(f"the predictor must go on for at least 1 window before its reset, found {reset}")
+        # See `limits` for what the limit means to a predictor that goes on.
+        self.predictor = UniformAfter(predictor if reset == 1 else Restarting(predictor))
         self.window_bits = window_bits
+        self.reset = reset
+        self._first = self
+        self._place = 0  # windows since the predictor started
 
     @abstractmethod
     def encode(self, data: bytes, start: int = 0) -> tuple[int, int]:
@@ -56,13 +72,43 @@ class Scheme(ABC):
     def narrow(self, text: bytes) -> Iterator[tuple[int, int]]:
         """After each symbol of a window's text: the (first, last) code that is still possible."""
 
+    def check(self, code: int) -> None:
+        """Raise `CodeError` unless the code has W bits."""
+        if not 0 <= code < 1 << self.window_bits:
+            raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+
     def segment(self, data: bytes) -> Iterator[Window]:
         """The windows of a text, end to end."""
-        start = 0
+        scheme, start = self, 0
         while start < len(data):
-            end, code = self.encode(data, start)
+            end, code = scheme.encode(data, start)
             yield Window(start, end, code)
-            start = end
+            scheme, start = scheme.after(data[start:end]), end
+
+    def texts(self, codes: Iterable[int]) -> Iterator[Decoded]:
+        """The texts of the codes of windows end to end; the inverse of `segment`.
+
+        Where the predictor goes on, one that is not what was encoded (greedy, damage) spoils the others up to
+        the next reset.
+        """
+        scheme = self
+        for code in codes:
+            window = scheme.decode(code)
+            yield window
+            scheme = scheme.after(window.text)
+
+    def after(self, text: bytes) -> "Scheme":
+        """This scheme before the window that follows one of `text`.
+
+        Where the predictor goes on it walks over `text` once more, since `encode` may have walked further (delay)
+        and hands out no states.
+        """
+        if self._place + 1 == self.reset:
+            return self._first
+        following = copy(self)
+        following.predictor = self.predictor.after(text)
+        following._place += 1
+        return following
 
     def bit_ranges(self, text: bytes) -> list[tuple[int, int]]:
         """The half-open range of code bits that each symbol of a window's text has a hand in (Figure 9)."""

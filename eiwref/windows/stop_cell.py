@@ -31,7 +31,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eiwref.errors import CodeError, PredictorError
+from eiwref.errors import PredictorError
 from eiwref.windows.scheme import Decoded, Scheme
 
 
@@ -41,8 +41,8 @@ class StopCell(Scheme):
     name = "stop"
     lossless = True
 
-    def __init__(self, predictor, window_bits):
-        super().__init__(predictor, window_bits)
+    def __init__(self, predictor, window_bits, reset=1):
+        super().__init__(predictor, window_bits, reset)
         if 1 << window_bits <= predictor.symbols:
             raise PredictorError(
                 f"windows of {window_bits} bits are too small for {predictor.symbols} symbols: "
@@ -69,8 +69,7 @@ class StopCell(Scheme):
         return len(data), first
 
     def decode(self, code):
-        if not 0 <= code < 1 << self.window_bits:
-            raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+        self.check(code)
         predictor, shift, spare = self.predictor, self._shift, self._spare
         state = predictor.start()
         cumulative = predictor.cdf(state)

@@ -19,6 +19,20 @@ from eiwref.predictors.store import digest
 from eiwref.tokenizers import all_specs
 from eiwref.tokenizers.container import pack_pieces
 
+MORE = [
+    *(
+        f"EqualInfoAC[b=16, v=256{windows}, reset={k}]"
+        for windows in ("", ", windows=greedy", ", windows=delay")
+        for k in ("2", "never")
+    ),
+    *(f"EqualInfoAC[b={b}, v=65k, reset=never]" for b in (24, 128)),
+    *(
+        f"EqualText[n={n}, v={v}{end}]"
+        for n in (1, 16, 1024)
+        for v in ("256", "65k")
+        for end in ("", ", delimiters=yes")
+    ),
+]  # beside `all_specs`
 TEXTS = {
     "empty": b"",
     "prose": b"What is written today must be read tomorrow, bit for bit, on any machine. " * 4,
@@ -40,7 +54,7 @@ def make() -> dict:
             state = predictor.advance(state, symbol)
         frequencies[context.decode()] = _sha256(predictor.cdf(state))
     codes = {}
-    for spec in all_specs():
+    for spec in [*all_specs(), *MORE]:
         if "GZip" not in spec:
             ids = {name: eiwref.tokenizer(spec).encode(text).tolist() for name, text in TEXTS.items()}
             codes[spec] = {

@@ -1,0 +1,107 @@
+"""Many texts at once against one at a time: the same codes, the same texts, bit for bit."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eiwref
+from eiwref.corpus import builtin
+from eiwref.errors import CodeError
+from eiwref.predictors.limits import LANES
+from eiwref.windows import StopCell, lockstep
+from tests.predictors_for_tests import Hashed, predictors
+from tests.test_codebook import network
+
+TEXT = b"".join(builtin.documents("held-out"))
+WIDTHS = [16, 24, 32, 64, 128]
+
+
+def assert_same(scheme, texts, codes=()):
+    alone = [[window.code for window in scheme.segment(text)] for text in texts]
+    assert lockstep.encode(scheme, texts) == alone
+    flat = [code for own in alone for code in own] + [*codes]
+    assert lockstep.decode(scheme, flat) == [scheme.decode(code).text for code in flat]
+
+
+@pytest.mark.parametrize("window_bits", WIDTHS)
+@settings(max_examples=20)
+@given(st.data())
+def test_lockstep_is_the_scalar_windows(window_bits, data):
+    symbols = data.draw(st.sampled_from([2, 5, 256]))
+    predictor = data.draw(predictors(symbols=symbols, precisions=(8, 14, 16, 24), limits=(1, 2, 5, 60)))
+    text = st.lists(st.integers(0, symbols - 1), max_size=30).map(bytes)
+    texts = data.draw(st.lists(text, max_size=6))
+    codes = data.draw(st.lists(st.integers(0, 2**window_bits - 1), max_size=6))
+    assert_same(StopCell(predictor, window_bits), texts, codes)
+
+
+@given(predictors(limits=(1, 5)), st.integers(4, 12))
+@settings(max_examples=20)
+def test_every_code_of_short_windows(predictor, window_bits):
+    assert_same(StopCell(predictor, window_bits), [], range(1 << window_bits))
+
+
+@pytest.mark.parametrize("window_bits", WIDTHS)
+def test_under_a_network(window_bits):
+    """More texts than lanes, of all lengths, past the limit of 12 symbols."""
+    scheme = StopCell(network().over(256), window_bits)
+    texts = [b"", b"x", b"\0" * 40] + [TEXT[at * 9 : at * 9 + at % 17] for at in range(LANES + 3)]
+    rng = random.Random(window_bits)
+    assert_same(scheme, texts, [rng.getrandbits(window_bits) for _ in range(20)])
+
+
+def test_lanes_at_one_node_share_its_state():
+    """All alike: one state for each depth, however many lanes."""
+    asked = []
+
+    class Counting(Hashed):
+        def cdf_many(self, states):
+            asked.append(len(states))
+            return super().cdf_many(states)
+
+    scheme = StopCell(Counting(256, 16), 64)
+    (codes, *others) = lockstep.encode(scheme, [b"the same text in every lane"] * LANES)
+    assert all(own == codes for own in others)
+    assert set(asked) == {1}
+    del asked[:]
+    lockstep.decode(scheme, codes * 50)
+    assert max(asked) <= len(codes)
+
+
+@pytest.mark.parametrize("code", [-1, 1 << 64])
+def test_codes_of_another_width_are_refused(code):
+    with pytest.raises(CodeError, match="does not fit windows of 64 bits"):
+        lockstep.decode(StopCell(Hashed(256, 16), 64), [3, code, 5])
+
+
+@pytest.mark.parametrize(
+    "spec", ["EqualInfoAC[b=16, v=65k]", "EqualInfoAC[b=24, v=65k]", "EqualInfoAC[b=128, v=256]"]
+)
+def test_batches_of_a_tokenizer(spec, monkeypatch):
+    """Encoded and decoded in lockstep where the predictor is batched; ids that are cut are refused as before."""
+    used = []
+
+    def noted(name, do):
+        def wrapped(*arguments):
+            used.append(name)
+            return do(*arguments)
+
+        return wrapped
+
+    for name in ("encode", "decode"):
+        monkeypatch.setattr(lockstep, name, noted(name, getattr(lockstep, name)))
+    tokenizer = eiwref.tokenizer(spec, network())
+    texts = [b"", TEXT[:50], b"y" * 30, TEXT[50:130]]
+    batch = tokenizer.encode_batch(texts)
+    assert [ids.tolist() for ids in batch] == [tokenizer.encode(text).tolist() for text in texts]
+    assert tokenizer.decode_batch(batch) == texts
+    assert used == ["encode", "decode"]
+    if "b=16" not in spec:
+        with pytest.raises(CodeError, match=r"takes|not zero"):
+            tokenizer.decode_batch([batch[1], batch[3][:-1]])
+    for other in ("EqualInfoAC[b=32, v=256, windows=delay]", "EqualInfoAC[b=32, v=256, reset=2]"):
+        other = eiwref.tokenizer(other, network())
+        assert other.decode_batch(other.encode_batch(texts)) == texts
+    assert used == ["encode", "decode"]
