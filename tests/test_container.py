@@ -373,11 +373,12 @@ def test_memory_does_not_grow_with_the_file(tmp_path, spec):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["Bytes", "StaticAC[v=256]"])
-def test_fifty_megabytes_in_memory_for_a_block(tmp_path, spec):
-    ((encode, decode),) = peaks(spec, tmp_path, [50_000_000])
-    print(f"\n{spec}: at most {encode / 1e6:.1f} MB to encode, {decode / 1e6:.1f} MB to decode")
-    assert max(encode, decode) < 32 << 20
+@pytest.mark.parametrize(("spec", "size"), [("Bytes", 50_000_000), ("StaticAC[v=256]", 3_000_000)])
+def test_long_files_in_the_memory_of_a_block(tmp_path, spec, size):
+    """Tracing makes StaticAC several times slower, hence fewer bytes of it."""
+    ((encode, decode),) = peaks(spec, tmp_path, [size])
+    print(f"\n{spec}, {size:,} bytes: at most {encode / 1e6:.1f} MB to encode, {decode / 1e6:.1f} MB to decode")
+    assert max(encode, decode) < 16 << 20
 
 
 PLAIN = ["--tokenizer", "Bytes"]
