@@ -116,6 +116,16 @@ def test_the_bound_is_tight_enough_to_mean_something():
     assert 0 <= len(encode(finite, predictor, text)) - len(encode(exact, predictor, text)) <= 2
 
 
+@pytest.mark.parametrize("coder", CODERS)
+def test_what_a_long_text_loses_is_what_is_stated(coder):
+    """At 24 bits, where rounding costs the most a symbol, and over enough symbols to outweigh the ends."""
+    predictor = zipf(257, 24)
+    text = random.Random(2).choices(range(256), [1 / (k + 1) for k in range(256)], k=4000)
+    excess = len(encode(coder, predictor, text)) - float(oracles.ideal_bits(predictor, text))
+    assert excess <= bound(coder, predictor, text)
+    assert excess <= {exact: 2, finite: 4, ans: 60}[coder]
+
+
 @pytest.mark.parametrize("favourite", [0, 1, 2])
 @pytest.mark.parametrize("precision", [2, 8, 14, 24])
 def test_carries(favourite, precision):
@@ -288,6 +298,32 @@ def test_a_slice_without_width_is_refused_anywhere(coder, told):
 
 
 @pytest.mark.parametrize("coder", CODERS)
+def test_a_decoder_below_the_first_slice_is_refused(coder):
+    """The code lies where no symbol is; a decoder that went on would never end."""
+    data = encode(coder, Malformed(GOOD), [0, 0, 0, 0]).data
+    with pytest.raises(PredictorError, match="symbol -1 is outside"):
+        stream.decode(coder.Decoder(data), Malformed(GOOD, [253, 254, 255, 256]), max_symbols=9)
+
+
+def test_rans_leaves_nothing_over():
+    data = encode(ans, Malformed(GOOD), [0, 1]).data
+    assert stream.decode(ans.Decoder(data + b"\0"), Malformed(GOOD)) == ([0, 1], 8 * len(data))
+    with pytest.raises(CodeError, match="goes on after its 3 symbols"):
+        stream.decode(ans.Decoder(data + b"\1"), Malformed(GOOD))
+
+
+@pytest.mark.parametrize(("coder", "length"), [(exact, "24 bits"), (finite, "3 bytes")])
+def test_where_a_code_ends_is_told(coder, length):
+    decoder, cumulative = coder.Decoder(b"abc"), uniform(256, 8).cdf(None)
+    # What is sure to be inside the code; `finite` looks no closer than at its bytes.
+    readable = b"abc" + bytes(coder is finite)
+    assert bytes(decoder.decode(cumulative) for _ in readable) == readable
+    for again in (1, 2):
+        with pytest.raises(CodeError, match=f"ends after {length}, inside symbol {len(readable) + again}"):
+            decoder.decode(cumulative)
+
+
+@pytest.mark.parametrize("coder", CODERS)
 def test_no_symbols_at_all(coder):
     """A text is never empty for a coder, since its end is coded; but whoever asks gets a code for nothing."""
     bits = coder.Encoder().finish()
@@ -349,6 +385,12 @@ def test_exact_decoding_is_the_definition_with_few_digits_too(leaf, guard, monke
                 decoder.decode(predictor.cdf(state))
 
     check()
+
+
+def test_a_place_known_too_badly_tells_nothing():
+    """Above the last slice there is nothing; but whether the code goes on is not known where slack is all."""
+    assert digits.Place(255, 256).next([0, 1, 2])[0] == 1
+    assert digits.Place(255, 256, slack=600).next([0, 1, 2]) is None
 
 
 def test_exact_on_a_long_text_is_the_plain_coder():

@@ -100,6 +100,16 @@ def test_a_code_cut_at_any_bit_is_refused():
             code.decode(cut.data)
 
 
+def test_an_end_made_of_padding_alone_is_refused():
+    """Zeros may follow a code, but where the end mark's own code is all zeros they are no end mark."""
+    code = Huffman([0, 1, 2, 8])
+    assert code.codes == ["10", "11", "0"]
+    assert code.decode(b"\0") == ([], 1)
+    for data in (b"", b"\xff"):
+        with pytest.raises(CodeError, match=f"ends after {8 * len(data)} bits, inside symbol {4 * len(data) + 1}"):
+            code.decode(data)
+
+
 def test_a_text_longer_than_declared_is_refused():
     code = Huffman(frequencies.uniform(257))
     data = code.encode(b"abcdef").data
