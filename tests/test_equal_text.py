@@ -163,9 +163,11 @@ def test_in_a_container(spec):
 
 
 def test_windows_longer_than_the_predictor_sees_are_refused():
-    with pytest.raises(PredictorError, match=r"n=6, .* 6 symbols are longer than the 5 that the predictor sees"):
+    with pytest.raises(PredictorError, match=r"n=6, .* of 1 to 5 symbols, as many as the predictor sees, found 6"):
         eiwref.tokenizer("EqualText[n=6, v=256]", uniform(257, limit=5))
     assert eiwref.tokenizer("EqualText[n=5, v=256]", uniform(257, limit=5)).encode(b"a").size
+    with pytest.raises(PredictorError, match="found 0"):
+        TextWindows(uniform(257), 0)
     with pytest.raises(PredictorError, match="another alphabet"):
         eiwref.tokenizer("EqualText[n=5, v=256]", uniform(256))
 

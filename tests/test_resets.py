@@ -181,7 +181,7 @@ def test_bad_resets_and_codes():
 def test_a_million_random_windows_in_all(name, window_bits):
     """Each lossless scheme and W a tenth of them: real and random text, all three kinds of reset.
 
-    Run with -s to see how many windows they were, with --durations=0 for the seconds.
+    Run with -rP to see how many windows they were, with --durations=0 for the seconds.
     """
     predictor = eiwref.default_predictor().over(256)
     rng = random.Random(window_bits)
