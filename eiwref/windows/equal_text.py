@@ -31,9 +31,9 @@ class TextWindows:
     """Windows of `size` symbols under a predictor whose last symbol is the end mark."""
 
     def __init__(self, predictor: Predictor, size: int):
-        if size > predictor.limit:
+        if not 1 <= size <= predictor.limit:
             raise PredictorError(
-                f"windows of {size} symbols are longer than the {predictor.limit} that the predictor sees"
+                f"windows must be of 1 to {predictor.limit} symbols, as many as the predictor sees, found {size}"
             )
         self.predictor = predictor
         self.size = size
