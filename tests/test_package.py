@@ -32,20 +32,23 @@ ROOMS = [
     "show",
     "experiments",
     "plots",
+    "bench",
     "demo",
     "",  # eiwref itself: the names for users
     "cli_networks",
+    "cli_bench",
     "cli",
     "__main__",
 ]
 FILES = {
-    "coding": ["frequencies", "bits", "exact", "finite", "stream"],
+    "coding": ["frequencies", "bits", "exact", "finite", "rows", "lanes", "stream"],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
     "windows": ["scheme", "stop_cell", "codebook", "padded", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "registry", "container", ""],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "compression", "walk", ""],
+    "bench": ["measure", "code", ""],
 }
 
 
