@@ -129,6 +129,17 @@ def test_a_guess_that_is_wrong_is_put_right(precision, monkeypatch):
     assert corrected or precision < 24
 
 
+def test_a_guess_is_hardly_ever_wrong(monkeypatch):
+    """It would be put right, but not soon."""
+    corrected = []
+    slow = frequencies.from_weight_rows
+    monkeypatch.setattr(rows, "from_weight_rows", lambda w, p: corrected.append(len(w)) or slow(w, p))
+    rng = np.random.default_rng(0)
+    for symbols in (17, 256):
+        Rows(symbols).find(steep(rng, 5000, symbols), rng.integers(0, 1 << 16, 5000))
+    assert sum(corrected) < 100
+
+
 def network(symbols, seed):
     """A predictor of float rows that depend on the symbol before alone."""
     table = steep(np.random.default_rng(seed), symbols + 1, symbols)

@@ -148,7 +148,7 @@ class Encoder(_Registers):
         # What moves out is kept as it came, each step's low and how many of its bytes; `finish` puts it in order.
         self._lows: list[np.ndarray] = []
         self._counts: list[np.ndarray] = []
-        self._carries: list[tuple[np.ndarray, np.ndarray]] = []  # (lanes, which of its bytes a carry raises)
+        self._carries: list[tuple[np.ndarray, np.ndarray]] = []  # (lanes, the byte of each that a carry raises)
 
     def encode(self, starts: np.ndarray, ends: np.ndarray) -> None:
         """The next symbols' slices [start, end) out of 2^precision, two of shape (n,), int64."""
@@ -170,11 +170,12 @@ class Encoder(_Registers):
         body = np.compress(kept, _by_lane(self._lows, len(code)).view(np.uint8))
         ends = np.cumsum(self._moved >> 3)
         begins = ends - (self._moved >> 3)
-        for lane, byte in self._carries:
-            at = begins[lane] + byte
-            while len(at):
-                body[at] += 1
-                at = at[body[at] == 0] - 1  # a byte that was 255 passes the carry on
+        # No byte is raised twice (see `finite`), so that all carries can go at once.
+        lanes, bytes_raised = np.concatenate(self._carries, axis=1)
+        at = begins[lanes] + bytes_raised
+        while len(at):
+            body[at] += 1
+            at = at[body[at] == 0] - 1  # a byte that was 255 passes the carry on
         data, tails = body.tobytes(), (code << 16 - length).astype(">u2").tobytes()
         spans = enumerate(zip(begins.tolist(), ends.tolist(), length.tolist(), strict=True))
         return [

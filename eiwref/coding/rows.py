@@ -53,6 +53,9 @@ class Rows:
         self._spare = (1 << precision) - symbols
         self._blocks = -(-symbols // BLOCK)
         self._buffer = np.empty(SLAB * self._blocks * BLOCK, dtype=np.float32)
+        self._edges = (
+            np.arange(0, SLAB * symbols, symbols).repeat(2).reshape(-1, 2)
+        )  # where rows begin, and symbols
 
     def slices(self, rows: np.ndarray, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(C[c], C[c+1]) of one symbol c in each row, two of shape (n,), int64."""
@@ -64,15 +67,14 @@ class Rows:
             )
         sums = np.empty((n, 2), dtype=np.uint32)  # what stands before the symbol, and the rest of the row
         weight = np.empty(n, dtype=np.uint32)
-        edges = np.empty((n, 2), dtype=np.int64)
-        edges[:, 0] = np.arange(n) % SLAB * self.symbols
-        edges[:, 1] = edges[:, 0] + symbols
         for begin in range(0, n, SLAB):
             at = slice(begin, begin + SLAB)
             slab = rows[at]
             flat = weights(slab, out=self._buffer[: slab.size].reshape(slab.shape)).reshape(-1)
-            np.add.reduceat(flat, edges[at].reshape(-1), out=sums[at].reshape(-1))
-            flat.take(edges[at, 1], out=weight[at])
+            edges = self._edges[: len(slab)]
+            where = np.add(edges[:, 0], symbols[at], out=edges[:, 1])
+            np.add.reduceat(flat, edges.reshape(-1), out=sums[at].reshape(-1))
+            weight[at] = flat[where]
         before = sums[:, 0] * (symbols > 0)  # of no terms reduceat does not give 0
         total = before + sums[:, 1]
         _check_totals(total)
