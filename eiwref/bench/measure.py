@@ -52,6 +52,8 @@ def find_peers(names: Iterable[str]) -> tuple[dict[str, ModuleType], list[str]]:
             found[name] = importlib.import_module(name)
         except ImportError:
             missing.append(f"{name} is not installed and left out: pip install {name}")
+        except (RuntimeError, OSError):  # torchac compiles itself when imported
+            missing.append(f"{name} is installed, but cannot be loaded, and is left out")
     return found, missing
 
 
