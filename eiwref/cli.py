@@ -16,7 +16,7 @@ from itertools import chain
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend, files, show
+from eiwref import backend, cli_bench, files, show
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError, SpecError
 from eiwref.experiments.result import environment
@@ -381,4 +381,5 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--temperature", type=_positive, default=1.0, help="default: 1.0")
     add_seed(command)
     add_backend(command)
+    cli_bench.add_command(add)
     return parser

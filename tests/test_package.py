@@ -32,21 +32,27 @@ ROOMS = [
     "show",
     "experiments",
     "plots",
+    "bench",
     "demo",
     "",  # eiwref itself: the names for users
     "cli_files",
     "cli_networks",
+    "cli_bench",
     "cli",
     "__main__",
 ]
 FILES = {
-    "coding": ["frequencies", "bits", "interval", "digits", "exact", "finite", "stream", "ans", "huffman", "rank"],
+    "coding": [
+        *("frequencies", "bits", "interval", "digits", "exact", "finite", "rows", "lanes", "stream"),
+        *("ans", "huffman", "rank"),
+    ],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
     "windows": ["scheme", "stop_cell", "codebook", "walk", "lockstep", "padded", "equal_text", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "equal_text", "registry", "container", "huggingface", ""],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "compression", "walk", ""],
+    "bench": ["measure", "code", "tokenize", ""],
 }
 
 

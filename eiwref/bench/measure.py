@@ -1,0 +1,62 @@
+"""Seconds of several ways to do the same thing, taken in turns.
+
+A machine is not equally fast all the time, and a library measured first may meet it at its best. So every round
+runs all contenders once, in one process and on one core, and each is given by the median of its rounds. Seconds
+are those of the processor, in which what else the machine does counts less.
+"""
+
+import importlib
+import time
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from types import ModuleType
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from eiwref.experiments.result import environment
+
+
+def seconds(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The median seconds of each contender, on one core, after one round that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    with threadpool_limits(1), tqdm(total=(rounds + 1) * len(contenders), desc="rounds", disable=None) as bar:
+        for _ in range(rounds + 1):
+            for name, run in contenders.items():
+                bar.set_postfix_str(name)
+                begin = time.process_time()
+                run()
+                taken[name].append(time.process_time() - begin)
+                bar.update()
+    return {name: float(np.median(each[1:])) for name, each in taken.items()}
+
+
+def row(case: str, unit: str, ours: float, peer: float | None = None, peer_name: str | None = None) -> dict:
+    """One line of a result; `ours` and `peer` are in `unit`, more is better."""
+    return {
+        "case": case,
+        "unit": unit,
+        "ours": ours,
+        "peer": peer,
+        "peer_name": peer_name,
+        "ratio": None if peer is None else ours / peer,
+    }
+
+
+def find_peers(names: Iterable[str]) -> tuple[dict[str, ModuleType], list[str]]:
+    """(the libraries that are installed, a line on each that is not)"""
+    found, missing = {}, []
+    for name in names:
+        try:
+            found[name] = importlib.import_module(name)
+        except ImportError:
+            missing.append(f"{name} is not installed and left out: pip install {name}")
+        except (RuntimeError, OSError):  # torchac compiles itself when imported
+            missing.append(f"{name} is installed, but cannot be loaded, and is left out")
+    return found, missing
+
+
+def environment_with(peers: Iterable[str]) -> dict:
+    """What a figure may depend on, the versions of peers included."""
+    return environment() | {name: metadata.version(name) for name in peers}

@@ -1,0 +1,56 @@
+"""The command that measures speed: `eiwref bench`."""
+
+import json
+from collections.abc import Callable
+
+from eiwref import show
+
+
+def _code(options) -> dict:
+    from eiwref.bench import code
+
+    return code.run(options.command)
+
+
+def _tokenize(options) -> dict:
+    from itertools import chain
+
+    from eiwref.bench import tokenize
+    from eiwref.corpus import sources
+
+    texts = options.texts or [sources.BUILTIN + split for split in ("train", "held-out")]
+    return tokenize.run(options.command, list(chain.from_iterable(sources.documents(name) for name in texts)))
+
+
+SUBJECTS: dict[str, Callable] = {"code": _code, "tokenize": _tokenize}
+
+
+def add_command(add: Callable) -> None:
+    """Give the parser its `bench`; `add` is the one that adds all the others."""
+    text = "measure ours beside the libraries that are installed, in one run on one core"
+    command = add("bench", _bench, text, predictor=False)
+    command.add_argument(
+        "subject",
+        choices=tuple(SUBJECTS),
+        help="code: arithmetic coding, symbols/s; tokenize: 16-bit windows against subword tokenizers, MB/s",
+    )
+    command.add_argument("texts", nargs="*", metavar="TEXT", help="for tokenize, as for fit (default: builtin)")
+
+
+def _bench(options) -> int:
+    found = SUBJECTS[options.subject](options)
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    lines = [
+        [row["case"], row["unit"], f"{row['ours']:.3f}"]
+        + (
+            ["", "", ""]
+            if row["peer"] is None
+            else [f"{row['peer']:.3f}", f"{row['ratio']:.2f}", row["peer_name"]]
+        )
+        for row in found["rows"]
+    ]
+    print(show.table(["case", "unit", "ours", "peer", "ours/peer", "peer is"], lines))
+    print("\n" + "\n".join(found["missing"] + [f"{name}: {value}" for name, value in found["settings"].items()]))
+    return 0
