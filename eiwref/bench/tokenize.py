@@ -2,8 +2,9 @@
 
 Ours are EqualInfoAC[b=16, v=65k] under the n-gram that travels with the package, by its codebook. The subword
 tokenizers are trained here on the first half of the documents, and all are measured on the second half, the
-same bytes for each: as many documents, and end to end as one. tiktoken gets the vocabulary of the byte-level BPE that
-`tokenizers` has learned. Growing the codebook and training the others does not count; nothing runs on several threads.
+same bytes for each: as many documents, and end to end as one. tiktoken gets the vocabulary of the byte-level BPE
+that `tokenizers` has learned. Growing the codebook and training the others does not count; nothing runs on
+several threads.
 """
 
 import io

@@ -6,15 +6,15 @@ order: counting codes upwards goes through the tree depth first. So depth and la
 the order of the codes, are the whole tree; that is what a file holds.
 
 Encoding walks a table (`walk`), decoding looks codes up; both give what `stop_cell` gives, window for window. The
-table has a row of 256 entries for the root, for each text of one byte, and for each other node that has
-children, the likeliest first, so that what is used most lies close together. An entry says what comes of
-reading a byte:
+table has a column of entries for each byte. Its rows are the root, the texts of one byte, and the other nodes that
+have children, each kind the likeliest first, so that what is used most lies close together. An entry says what
+comes of reading the byte at a row:
 
-    row << 8   go on at that row
-    ~code      (below 0) the window is full and ends after the byte, with that code; go on at the root
+    row     go on at that row
+    ~code   (below 0) the window is full and ends after the byte, with that code; go on at the root, row 0
 
 Where a byte finds no cell, the window ends before it and the byte begins the next one: the entry is the
-root's for that byte. So wherever an entry names one of the rows of texts of one byte, 1 to K, a window begins.
+root's for that byte. So wherever an entry is a row of a text of one byte, 1 to K, a window begins.
 
 Not in the paper. In the terms of source coding: a Tunstall code grown by a language model.
 """
@@ -32,7 +32,6 @@ from eiwref.windows.stop_cell import StopCell
 
 MAX_WINDOW_BITS = 16
 FORMAT = "eiwref.codebook.1"
-COLUMN_BITS = 8
 NODES = 1024  # a batch of the predictor, whose states take memory
 PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
 
@@ -96,17 +95,22 @@ class Codebook:
             np.add.at(cells, self._parents[level], cells[level])
         return cells
 
+    @property
+    def row_bits(self) -> int:
+        """A column of the table has 2^row_bits entries, those of rows first."""
+        return (len(self.stop_cells) - 1).bit_length()
+
     @cached_property
     def table(self) -> np.ndarray:
-        """Entries of all rows, end to end, shape (rows * 256,), int32."""
+        """The columns end to end: the entry of `byte` at `row` is number byte << row_bits | row, int32."""
         row_of = np.full(len(self.depths), -1)
         row_of[self.stop_cells[1:]] = np.arange(1, len(self.stop_cells))
-        entries = np.where(row_of > 0, row_of << COLUMN_BITS, ~np.arange(len(row_of))).astype(np.int32)
+        entries = np.where(row_of > 0, row_of, ~np.arange(len(row_of))).astype(np.int32)
         first = self.depths == 1
-        root = np.zeros(1 << COLUMN_BITS, dtype=np.int32)
-        root[self.symbols[first]] = entries[first]
-        table = np.tile(root, (len(self.stop_cells), 1))
-        table[row_of[self._parents[~first]], self.symbols[~first]] = entries[~first]
+        root = np.zeros((256, 1), dtype=np.int32)
+        root[self.symbols[first], 0] = entries[first]
+        table = np.tile(root, 1 << self.row_bits)
+        table[self.symbols[~first], row_of[self._parents[~first]]] = entries[~first]
         return table.ravel()
 
     @cached_property

@@ -12,7 +12,7 @@ The result does not depend on where stretches begin: it is the walk of each docu
 import numpy as np
 
 from eiwref.errors import CodeError
-from eiwref.windows.codebook import COLUMN_BITS, Codebook
+from eiwref.windows.codebook import Codebook
 
 STRETCH_BITS = 9  # a stretch is 2^9 bytes
 LANES = 4096  # stretches walked together
@@ -28,73 +28,92 @@ def segment(codebook: Codebook, documents: list[bytes]) -> list[np.ndarray]:
     document_ends = np.cumsum([len(document) for document in documents], dtype=np.int64)
     begins = np.zeros(len(text) + 1, dtype=bool)  # where a document begins, and where the last one ends
     begins[0] = begins[document_ends] = True
-    last_bytes, entries = [], []  # of all windows: the place of the last byte, and its entry
+    parts = [np.zeros(0, dtype=np.int32)]
     before = np.int32(0)
     for at in range(0, len(text), LANES << STRETCH_BITS):
         part = text[at : at + (LANES << STRETCH_BITS)]
         walks = _Walks(codebook, part, begins[at : at + len(part) + 1].copy(), before)
-        # A window ends before each byte that begins one; the first byte of all has none before it.
-        last = walks.window_begins()[at == 0 :] - 1
-        last_bytes.append(at + last)
-        entries.append(np.where(last < 0, before, walks.entries[walks.place(last)]))
-        before = walks.entries[walks.place(len(part) - 1)]
-    if not len(text):
-        return [np.zeros(0, dtype=np.uint16) for _ in documents]
-    entries = np.append(np.concatenate(entries), before)
-    codes = np.where(entries < 0, ~entries, codebook.stop_cells[np.maximum(entries, 0) >> COLUMN_BITS])
-    windows = np.searchsorted(np.append(np.concatenate(last_bytes), len(text) - 1), document_ends)
+        entries, goes_on = walks.windows()
+        if goes_on:  # the last window of the part before was not yet full
+            parts[-1] = parts[-1][:-1]
+        parts.append(entries)
+        before = entries[-1]
+    entries = np.concatenate(parts)
+    codes = np.where(entries < 0, ~entries, codebook.stop_cells[np.maximum(entries, 0)])
+    windows = np.searchsorted(np.cumsum(codebook.depths[codes], dtype=np.int64), document_ends, side="right")
     return np.split(codes.astype(np.uint16), windows)[: len(documents)]
 
 
 class _Walks:
-    """The entry of each byte of a part of the text. Entries are kept step by step, (steps, lanes), end to end."""
+    """The entry of each byte of a part of the text. Entries are kept step by step, (steps, lanes)."""
 
     def __init__(self, codebook: Codebook, part: np.ndarray, begins: np.ndarray, before):
         """`begins`: of documents, one more than bytes; `before`: the entry of the byte before the part."""
-        self._table, self._part, self._begins = codebook.table, part, begins
-        self._largest_first = codebook.alphabet << COLUMN_BITS
+        self._table, self._row_bits, self._alphabet = codebook.table, codebook.row_bits, codebook.alphabet
+        self._part, self._begins = part, begins
         self._begins[-1] = True  # no walk leaves the part
         self._bits = STRETCH_BITS if len(part) > SMALL else len(part).bit_length()
         while self._bits > 5 and len(part) >> self._bits < 1 << self._bits:
             self._bits -= 1
         self._lanes = -(-len(part) >> self._bits)
-        self.entries = np.zeros(self._lanes << self._bits, dtype=np.int32)  # 0 is no entry
+        self._entries = np.zeros(self._lanes << self._bits, dtype=np.int32)  # 0 is no entry
         before = np.int32(0) if begins[0] else before
         if len(part) > SMALL:
             self._walk_stretches(before)
             walks = self._unsettled()
         else:
-            places = np.flatnonzero(begins[:-1] | (np.arange(len(part)) == 0))
-            walks = places, np.where(places == 0, before, 0)
+            positions = np.flatnonzero(begins[:-1] | (np.arange(len(part)) == 0))
+            walks = positions, np.where(positions == 0, before, 0)
         self._settle(*walks)
 
-    def place(self, position):
-        """Where in `entries` the byte at `position` has its entry."""
-        return (position & ((1 << self._bits) - 1)) * self._lanes + (position >> self._bits)
+    def windows(self) -> tuple[np.ndarray, bool]:
+        """(the entry of each window's last byte, in the order of the text; does the first one go on from before?)
 
-    def window_begins(self) -> np.ndarray:
-        """The positions of bytes that begin a window: their entry is the row of a text of one byte."""
-        steps = self.entries.view(np.uint32).reshape(-1, self._lanes) <= self._largest_first
-        return np.flatnonzero(np.ascontiguousarray(steps.T).ravel()[: len(self._part)])
+        Each lane writes its entries to a place that moves on where a window begins, so that the last one stays.
+        """
+        steps = self._entries.reshape(-1, self._lanes)
+        room = len(steps) + 1  # place 0 is for a window that goes on from the lane before
+        out = np.zeros(self._lanes * room, dtype=np.int32)
+        first = np.arange(self._lanes) * room
+        place = first.copy()
+        for entries in steps:
+            place += entries.view(np.uint32) <= self._alphabet
+            out[place] = entries
+        if beyond := len(steps) * self._lanes - len(self._part):  # bytes that pad the last lane
+            wanted = steps[: len(steps) - beyond, -1]
+            place[-1] = first[-1] + np.count_nonzero(wanted.view(np.uint32) <= self._alphabet)
+            out[place[-1]] = wanted[-1]
+        goes_on = out[first] != 0
+        used = [out[begin:end] for begin, end in zip(first + ~goes_on, place + 1, strict=True)]
+        lengths = np.array([len(each) for each in used])
+        # A window that goes on in the next lane stands there; what its lane wrote was not yet its end.
+        unfinished = (np.cumsum(lengths) - lengths)[1:][goes_on[1:]] - 1
+        return np.delete(np.concatenate(used), unfinished), bool(goes_on[0])
+
+    def _place(self, position):
+        """Where the byte at `position` has its entry."""
+        return (position & ((1 << self._bits) - 1)) * self._lanes + (position >> self._bits)
 
     def _walk_stretches(self, before) -> None:
         """All stretches in lockstep: the first goes on from the entry before it, the others from the root."""
-        padded = np.zeros(len(self.entries), dtype=np.uint8)
+        padded = np.zeros(len(self._entries), dtype=np.uint8)
         padded[: len(self._part)] = self._part
         steps = np.ascontiguousarray(padded.reshape(self._lanes, -1).T)  # (steps, lanes)
         entry = np.zeros(self._lanes, dtype=np.int32)
         entry[0] = before
-        index = np.empty(self._lanes, dtype=np.intp)
-        for symbols, entries in zip(steps, self.entries.reshape(-1, self._lanes), strict=True):
-            np.maximum(entry, 0, out=index)  # a full window leads to the root, row 0
-            index += symbols
+        column, index = np.empty_like(entry), np.empty_like(entry)
+        for symbols, entries in zip(steps, self._entries.reshape(-1, self._lanes), strict=True):
+            np.copyto(column, symbols)
+            column <<= self._row_bits
+            np.maximum(entry, 0, out=index)  # a full window leads to the root
+            index += column
             np.take(self._table, index, out=entries, mode="clip")
             entry = entries
 
     def _unsettled(self) -> tuple[np.ndarray, np.ndarray]:
         """(positions, entry before each) from which the walk is not what was found, in rising order."""
         positions = np.arange(1, self._lanes) << self._bits  # of stretches
-        before = self.entries[self.place(positions - 1)]
+        before = self._entries[self._place(positions - 1)]
         # A stretch was walked from the root: right if a document begins there or the last window was full.
         wrong = (before > 0) & ~self._begins[positions]
         documents = np.flatnonzero(self._begins[:-1])
@@ -113,10 +132,11 @@ class _Walks:
         for _ in range(4 << self._bits):
             if len(position) <= FEW:
                 break
-            entry = self._table[np.maximum(entry, 0) + self._part[position]]
-            place = self.place(position)
-            met = self.entries[place] == entry
-            self.entries[place] = entry
+            column = self._part[position].astype(np.int32) << self._row_bits
+            entry = self._table[column + np.maximum(entry, 0)]
+            place = self._place(position)
+            met = self._entries[place] == entry
+            self._entries[place] = entry
             position = position + 1
             goes_on = ~(met | self._begins[position])
             position, entry = position[goes_on], entry[goes_on]
@@ -127,10 +147,10 @@ class _Walks:
 
     def _walk_alone(self, position: int, entry: int) -> int:
         """The first position that is not yet settled by the walk, which met what was there or came to its end."""
-        table, entries, part, begins = map(memoryview, (self._table, self.entries, self._part, self._begins))
+        table, entries, part, begins = map(memoryview, (self._table, self._entries, self._part, self._begins))
         while True:
-            entry = table[max(entry, 0) + part[position]]
-            place = self.place(position)
+            entry = table[part[position] << self._row_bits | max(entry, 0)]
+            place = self._place(position)
             position += 1
             if entries[place] == entry or begins[position]:
                 entries[place] = entry
