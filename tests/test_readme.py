@@ -62,3 +62,22 @@ def test_the_three_seeds_are_the_committed_results():
         windows = rows["EqualInfoAC[b=16, v=256]"]
         assert windows["bits_per_byte"] < windows["unigram_bits_per_byte"] - 0.05
         assert abs(rows["AC[v=256]"]["bits_per_byte"] - rows["AC[v=256]"]["uniform_bits_per_byte"]) < 0.02
+
+
+def test_the_longer_run_is_the_committed_result():
+    runs = json.loads((CHECKOUT / "data" / "results" / "c4.json").read_text())["runs"]
+    trained = {run["file"]: run for run in runs if "file" in run}
+    measured = {run["tokenizer"]: run for run in runs if "tokenizer" in run}
+    lines = re.findall(
+        r"^\| `(.*?)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) MB \| ([\d,]+) \|$", README, re.M
+    )
+    assert [line[0] for line in lines] == list(measured)
+    for spec, uniform, unigram, m2, seen, parameters in lines:
+        names = ("uniform_bits_per_byte", "unigram_bits_per_byte", "bits_per_byte")
+        assert (uniform, unigram, m2) == tuple(f"{measured[spec][name]:.3f}" for name in names)
+        assert float(m2) < float(unigram)
+        made = trained[measured[spec]["command"].split()[2]]
+        assert (seen, parameters) == (
+            f"{made['bytes_seen'] / 1e6:.1f}",
+            f"{made['parameters_without_embeddings']:,}",
+        )
