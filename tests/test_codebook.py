@@ -46,17 +46,19 @@ def test_codebook_is_the_scalar_windows(predictor, window_bits, data):
 @given(
     predictors(symbols=4),
     st.lists(st.lists(st.integers(0, 3), max_size=90).map(bytes), max_size=12),
-    st.integers(1, 4),
+    st.integers(1, 16),
     st.integers(1, 7),
     st.sampled_from([0, 3, 64]),
 )
-def test_stretches_lanes_and_documents_change_nothing(predictor, documents, bits, lanes, few):
-    """Stretches of 2 to 16 bytes, so that walks seldom meet in time and many are finished alone."""
+def test_stretches_lanes_and_documents_change_nothing(predictor, documents, stretch, lanes, few):
+    """Stretches of 1 to 16 bytes, so that walks seldom meet in time and many are finished alone."""
     scheme = StopCell(predictor, 8)
     codebook = Codebook.grow(scheme)
     expected = [[window.code for window in scheme.segment(data)] for data in documents]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk, "STRETCH_BITS", bits)
+        patch.setattr(walk, "STRETCH", stretch)
+        patch.setattr(walk, "LANES_AT_LEAST", 1)
+        patch.setattr(walk, "PATIENCE", 4 * stretch)
         patch.setattr(walk, "LANES", lanes)
         patch.setattr(walk, "SMALL", 0)
         patch.setattr(walk, "FEW", few)

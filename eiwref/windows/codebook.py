@@ -33,7 +33,7 @@ from eiwref.windows.stop_cell import StopCell
 MAX_WINDOW_BITS = 16
 FORMAT = "eiwref.codebook.1"
 NODES = 1024  # a batch of the predictor, whose states take memory
-PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
+PIECE = 1 << 13  # codes decoded at a time, so that what they need stays in the cache
 
 
 class Codebook:

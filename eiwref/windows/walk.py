@@ -14,10 +14,13 @@ import numpy as np
 from eiwref.errors import CodeError
 from eiwref.windows.codebook import Codebook
 
-STRETCH_BITS = 9  # a stretch is 2^9 bytes
+STRETCH = 509  # bytes; no power of two, or all stretches would compete for the same places in the cache
 LANES = 4096  # stretches walked together
+STEPS = 16  # taken before their entries are put where they belong: a line of the cache for each lane
+LANES_AT_LEAST = 256  # fewer would not repay a step: shorter stretches are walked instead
 SMALL = 1 << 14  # bytes that are walked alone from the first one on
 FEW = 64  # walks: in lockstep a step costs as much for one as for these
+PATIENCE = 2000  # steps in lockstep, after which walks are finished alone, however many
 
 
 def segment(codebook: Codebook, documents: list[bytes]) -> list[np.ndarray]:
@@ -28,96 +31,75 @@ def segment(codebook: Codebook, documents: list[bytes]) -> list[np.ndarray]:
     document_ends = np.cumsum([len(document) for document in documents], dtype=np.int64)
     begins = np.zeros(len(text) + 1, dtype=bool)  # where a document begins, and where the last one ends
     begins[0] = begins[document_ends] = True
-    parts = [np.zeros(0, dtype=np.int32)]
+    parts = [np.zeros(0, dtype=np.uint16)]
     before = np.int32(0)
-    for at in range(0, len(text), LANES << STRETCH_BITS):
-        part = text[at : at + (LANES << STRETCH_BITS)]
+    for at in range(0, len(text), LANES * STRETCH):
+        part = text[at : at + (LANES * STRETCH)]
         walks = _Walks(codebook, part, begins[at : at + len(part) + 1].copy(), before)
         entries, goes_on = walks.windows()
         if goes_on:  # the last window of the part before was not yet full
             parts[-1] = parts[-1][:-1]
-        parts.append(entries)
+        codes = np.where(entries < 0, ~entries, codebook.stop_cells[np.maximum(entries, 0)])
+        parts.append(codes.astype(np.uint16))
         before = entries[-1]
-    entries = np.concatenate(parts)
-    codes = np.where(entries < 0, ~entries, codebook.stop_cells[np.maximum(entries, 0)])
+    codes = np.concatenate(parts)
     windows = np.searchsorted(np.cumsum(codebook.depths[codes], dtype=np.int64), document_ends, side="right")
-    return np.split(codes.astype(np.uint16), windows)[: len(documents)]
+    return np.split(codes, windows)[: len(documents)]
 
 
 class _Walks:
-    """The entry of each byte of a part of the text. Entries are kept step by step, (steps, lanes)."""
+    """The entry of each byte of a part of the text."""
 
     def __init__(self, codebook: Codebook, part: np.ndarray, begins: np.ndarray, before):
         """`begins`: of documents, one more than bytes; `before`: the entry of the byte before the part."""
         self._table, self._row_bits, self._alphabet = codebook.table, codebook.row_bits, codebook.alphabet
         self._part, self._begins = part, begins
         self._begins[-1] = True  # no walk leaves the part
-        self._bits = STRETCH_BITS if len(part) > SMALL else len(part).bit_length()
-        while self._bits > 5 and len(part) >> self._bits < 1 << self._bits:
-            self._bits -= 1
-        self._lanes = -(-len(part) >> self._bits)
-        self._entries = np.zeros(self._lanes << self._bits, dtype=np.int32)  # 0 is no entry
         before = np.int32(0) if begins[0] else before
         if len(part) > SMALL:
+            self._stretch = min(STRETCH, max(1, len(part) // LANES_AT_LEAST))
             self._walk_stretches(before)
             walks = self._unsettled()
         else:
+            self._entries = np.zeros(len(part), dtype=np.int32)  # 0 is no entry
             positions = np.flatnonzero(begins[:-1] | (np.arange(len(part)) == 0))
             walks = positions, np.where(positions == 0, before, 0)
         self._settle(*walks)
 
     def windows(self) -> tuple[np.ndarray, bool]:
-        """(the entry of each window's last byte, in the order of the text; does the first one go on from before?)
-
-        Each lane writes its entries to a place that moves on where a window begins, so that the last one stays.
-        """
-        steps = self._entries.reshape(-1, self._lanes)
-        room = len(steps) + 1  # place 0 is for a window that goes on from the lane before
-        out = np.zeros(self._lanes * room, dtype=np.int32)
-        first = np.arange(self._lanes) * room
-        place = first.copy()
-        for entries in steps:
-            place += entries.view(np.uint32) <= self._alphabet
-            out[place] = entries
-        if beyond := len(steps) * self._lanes - len(self._part):  # bytes that pad the last lane
-            wanted = steps[: len(steps) - beyond, -1]
-            place[-1] = first[-1] + np.count_nonzero(wanted.view(np.uint32) <= self._alphabet)
-            out[place[-1]] = wanted[-1]
-        goes_on = out[first] != 0
-        used = [out[begin:end] for begin, end in zip(first + ~goes_on, place + 1, strict=True)]
-        lengths = np.array([len(each) for each in used])
-        # A window that goes on in the next lane stands there; what its lane wrote was not yet its end.
-        unfinished = (np.cumsum(lengths) - lengths)[1:][goes_on[1:]] - 1
-        return np.delete(np.concatenate(used), unfinished), bool(goes_on[0])
-
-    def _place(self, position):
-        """Where the byte at `position` has its entry."""
-        return (position & ((1 << self._bits) - 1)) * self._lanes + (position >> self._bits)
+        """(the entry of each window's last byte; does the first window go on from the part before?)"""
+        begins = np.flatnonzero(self._entries[: len(self._part)].view(np.uint32) <= self._alphabet)
+        goes_on = not len(begins) or begins[0] > 0
+        return self._entries[np.append(begins[not goes_on :], len(self._part)) - 1], goes_on
 
     def _walk_stretches(self, before) -> None:
         """All stretches in lockstep: the first goes on from the entry before it, the others from the root."""
-        padded = np.zeros(len(self._entries), dtype=np.uint8)
+        lanes = -(-len(self._part) // self._stretch)
+        padded = np.zeros(lanes * self._stretch, dtype=np.uint8)
         padded[: len(self._part)] = self._part
-        steps = np.ascontiguousarray(padded.reshape(self._lanes, -1).T)  # (steps, lanes)
-        entry = np.zeros(self._lanes, dtype=np.int32)
+        self._entries = np.zeros(len(padded), dtype=np.int32)
+        symbols, entries = padded.reshape(lanes, -1), self._entries.reshape(lanes, -1)
+        entry = np.zeros(lanes, dtype=np.int32)
         entry[0] = before
-        column, index = np.empty_like(entry), np.empty_like(entry)
-        for symbols, entries in zip(steps, self._entries.reshape(-1, self._lanes), strict=True):
-            np.copyto(column, symbols)
-            column <<= self._row_bits
-            np.maximum(entry, 0, out=index)  # a full window leads to the root
-            index += column
-            np.take(self._table, index, out=entries, mode="clip")
-            entry = entries
+        index = np.empty_like(entry)
+        for at in range(0, self._stretch, STEPS):
+            columns = symbols[:, at : at + STEPS].T.astype(np.int32, order="C") << self._row_bits  # (steps, lanes)
+            found = np.empty_like(columns)
+            for column, here in zip(columns, found, strict=True):
+                np.maximum(entry, 0, out=index)  # a full window leads to the root
+                index += column
+                np.take(self._table, index, out=here, mode="clip")
+                entry = here
+            entries[:, at : at + STEPS] = found.T
 
     def _unsettled(self) -> tuple[np.ndarray, np.ndarray]:
         """(positions, entry before each) from which the walk is not what was found, in rising order."""
-        positions = np.arange(1, self._lanes) << self._bits  # of stretches
-        before = self._entries[self._place(positions - 1)]
+        positions = np.arange(self._stretch, len(self._part), self._stretch)
+        before = self._entries[positions - 1]
         # A stretch was walked from the root: right if a document begins there or the last window was full.
         wrong = (before > 0) & ~self._begins[positions]
         documents = np.flatnonzero(self._begins[:-1])
-        documents = documents[documents & ((1 << self._bits) - 1) > 0]
+        documents = documents[documents % self._stretch > 0]
         positions = np.concatenate([positions[wrong], documents])
         before = np.concatenate([before[wrong], np.zeros(len(documents), dtype=np.int32)])
         order = np.argsort(positions)
@@ -129,14 +111,13 @@ class _Walks:
         All go at one speed, so that none overtakes another: what a walk writes is overwritten only by walks from
         behind, which come from nearer the document's begin and so know better.
         """
-        for _ in range(4 << self._bits):
+        for _ in range(PATIENCE):
             if len(position) <= FEW:
                 break
             column = self._part[position].astype(np.int32) << self._row_bits
             entry = self._table[column + np.maximum(entry, 0)]
-            place = self._place(position)
-            met = self._entries[place] == entry
-            self._entries[place] = entry
+            met = self._entries[position] == entry
+            self._entries[position] = entry
             position = position + 1
             goes_on = ~(met | self._begins[position])
             position, entry = position[goes_on], entry[goes_on]
@@ -150,9 +131,8 @@ class _Walks:
         table, entries, part, begins = map(memoryview, (self._table, self._entries, self._part, self._begins))
         while True:
             entry = table[part[position] << self._row_bits | max(entry, 0)]
-            place = self._place(position)
+            met = entries[position] == entry
+            entries[position] = entry
             position += 1
-            if entries[place] == entry or begins[position]:
-                entries[place] = entry
+            if met or begins[position]:
                 return position
-            entries[place] = entry
