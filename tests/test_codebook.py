@@ -171,3 +171,13 @@ def test_a_state_does_not_depend_on_its_company(rule, lanes):
         which, symbols = rng.integers(0, lanes, lanes), rng.integers(0, 256, lanes)
         many = model.advance_many(many, which, symbols)
         alone = [model.advance(alone[i], int(symbol)) for i, symbol in zip(which, symbols, strict=True)]
+
+
+def test_a_codebook_once_grown_is_used_for_little_text_too(monkeypatch):
+    tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
+    assert tokenizer.codebook
+    expected = tokenizer.encode(TEXTS[0])
+    monkeypatch.setattr(tokenizer.scheme, "encode", None)
+    monkeypatch.setattr(tokenizer.scheme, "decode", None)
+    assert (tokenizer.encode_batch(TEXTS[:1])[0] == expected).all()
+    assert tokenizer.decode_batch([expected]) == TEXTS[:1]

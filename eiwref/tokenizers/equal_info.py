@@ -71,8 +71,9 @@ class EqualInfo(Tokenizer):
         return self._one_tree and self.scheme.window_bits <= MAX_WINDOW_BITS
 
     def _codebook_pays(self, steps: int) -> bool:
-        """To grow the tree takes a step of the predictor for each of its rows: does the work take more?"""
-        return self.has_codebook and steps >= CODEBOOK_PAYS << self.scheme.window_bits
+        """Is the tree grown, or does the work take more steps of the predictor than its rows?"""
+        grown = "codebook" in self.__dict__
+        return grown or (self.has_codebook and steps >= CODEBOOK_PAYS << self.scheme.window_bits)
 
     @cached_property
     def codebook(self) -> Codebook:
