@@ -52,12 +52,14 @@ class EqualInfo(Tokenizer):
         return super().encode_batch(data, bar)
 
     def decode_batch(self, batch, bar=iter):
-        codes = [list(self.codes(from_tokens(ids, self.token_bits))) for ids in batch]
-        if self._codebook_pays(sum(map(len, codes))):
-            return self.codebook.decode_batch(list(bar(codes)))
+        packed = [from_tokens(ids, self.token_bits) for ids in batch]
+        codes = [self.codes(each) for each in packed]
+        # A window takes several steps of the predictor, one for each byte of its text.
+        if self._codebook_pays(sum(map(len, packed))):
+            return self.codebook.decode_batch([np.frombuffer(each, dtype=">u2") for each in bar(packed)])
         if self._one_tree and self.predictor.batched:
             texts = iter(lockstep.decode(self.scheme, chain.from_iterable(codes), bar))
-            return [b"".join(islice(texts, len(each))) for each in codes]
+            return [b"".join(islice(texts, len(each) // self.window_bytes)) for each in packed]
         return super().decode_batch(batch, bar)
 
     @property
