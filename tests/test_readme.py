@@ -81,3 +81,19 @@ def test_the_longer_run_is_the_committed_result():
             f"{made['bytes_seen'] / 1e6:.1f}",
             f"{made['parameters_without_embeddings']:,}",
         )
+
+
+def test_speeds_are_the_committed_result():
+    runs = json.loads((CHECKOUT / "data" / "results" / "bench.json").read_text())["runs"]
+    known = {
+        f"{row['ours']:.1f} {row['unit']} | {row['peer']:.1f} ({row['peer_name']}) | {row['ratio']:.2f}"
+        for run in runs
+        for row in run["rows"]
+        if row["peer"]
+    }
+    lines = re.findall(r"^\| [^|]+ \| ([\d.]+ (?:MB/s|million symbols/s) \| .*) \|$", README, re.M)
+    assert len(lines) == 5
+    assert set(lines) <= known
+    for case in ("encode, many documents", "encode, one document", "decode, many documents"):
+        rows = [row for row in runs[0]["rows"] if row["case"] == case and not row["peer_name"].startswith("zlib")]
+        assert max(rows, key=lambda row: row["peer"])["peer_name"] == "tiktoken"

@@ -33,7 +33,7 @@ from eiwref.windows.stop_cell import StopCell
 MAX_WINDOW_BITS = 16
 FORMAT = "eiwref.codebook.1"
 NODES = 1024  # a batch of the predictor, whose states take memory
-PIECE = 1 << 13  # codes decoded at a time, so that what they need stays in the cache
+PIECE = 1 << 12  # codes decoded at a time, so that what they need stays in the cache
 
 
 class Codebook:
@@ -131,21 +131,23 @@ class Codebook:
 
     def decode(self, codes) -> bytes:
         """The text of windows; raises `CodeError` for a code of more than W bits."""
-        codes = np.asarray(codes, dtype=np.int64)
-        wrong = (codes < 0) | (codes >= len(self.depths))
-        if wrong.any():
-            raise CodeError(f"code {codes[wrong][0]} does not fit windows of {self.window_bits} bits")
+        codes = np.asarray(codes) if len(codes) else np.zeros(0, dtype=np.int64)
+        for code in (codes.min(initial=0), codes.max(initial=0)):
+            if not 0 <= code < len(self.depths):
+                raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
         return b"".join(self._decode(codes[at : at + PIECE]) for at in range(0, len(codes), PIECE))
 
     def decode_batch(self, codes: list[np.ndarray]) -> list[bytes]:
         """The text of each document's windows."""
-        whole = np.concatenate([np.zeros(0, dtype=np.int64), *codes]).astype(np.int64)
+        whole = np.concatenate([np.zeros(0, dtype=np.uint16), *codes])
         text = self.decode(whole)
-        lengths = np.append(0, np.cumsum(self.depths[whole], dtype=np.int64))
-        ends = lengths[np.cumsum([len(each) for each in codes], dtype=np.int64)].tolist()
+        ends = np.cumsum([len(each) for each in codes], dtype=np.int64)
+        lengths = np.append(0, np.cumsum(self.depths[whole.astype(np.intp)], dtype=np.int64))
+        ends = lengths[ends].tolist()
         return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
     def _decode(self, codes: np.ndarray) -> bytes:
+        codes = codes.astype(np.intp)
         lengths = self.depths[codes].astype(np.int64)
         ends = np.cumsum(lengths)
         # Byte i of the output is byte i - (where its window begins in it) of the window's text.
