@@ -134,7 +134,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_layer():
     network = Transformer(CONFIG)
     params = network.init(rng)
     batches = crops(TEXTS, CONFIG.context, batch=2, end=256, rng=rng)
-    broken = params | {"blocks.1.mlp.up": params["blocks.1.mlp.up"] * np.float32(1e38)}
+    broken = params | {"blocks.1.mlp.up": np.full_like(params["blocks.1.mlp.up"], 3e38)}
     with (
         np.errstate(all="ignore"),
         pytest.raises(ModelError, match=r"not finite at step 1, first in blocks.1[;.]"),
