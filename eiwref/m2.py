@@ -94,7 +94,7 @@ class M2:
 
 def m1_config(tokenizer: Tokenizer) -> Config | None:
     """The network behind a tokenizer that asks one at every byte, as FLOPs are counted (paper, section 3.6)."""
-    return tokenizer.runs.network.config if isinstance(tokenizer.runs, Network) else None
+    return tokenizer.model.network.config if isinstance(tokenizer.model, Network) else None
 
 
 def text_of(tokenizer: Tokenizer, ids: list[int]) -> tuple[bytes, str]:

@@ -14,7 +14,7 @@ from eiwref.predictors.network import Network
 from eiwref.predictors.static import uniform
 from eiwref.predictors.store import digest
 from eiwref.tokenizers.equal_info import CODEBOOK_PAYS
-from eiwref.windows import StopCell, walk
+from eiwref.windows import StopCell, table_walk
 from eiwref.windows.codebook import Codebook
 from tests.predictors_for_tests import predictors
 
@@ -35,7 +35,7 @@ def test_codebook_is_the_scalar_windows(predictor, window_bits, data):
     scheme = StopCell(predictor, window_bits)
     codebook = Codebook.grow(scheme)
     assert codebook.texts == [scheme.decode(code).text for code in range(1 << window_bits)]
-    (codes,) = walk.segment(codebook, [data])
+    (codes,) = table_walk.segment(codebook, [data])
     assert codes.tolist() == [window.code for window in scheme.segment(data)]
     assert codebook.decode(codes) == data
     assert codebook.decode_batch([codes, codes[:0], codes]) == [data, b"", data]
@@ -56,19 +56,19 @@ def test_stretches_lanes_and_documents_change_nothing(predictor, documents, stre
     codebook = Codebook.grow(scheme)
     expected = [[window.code for window in scheme.segment(data)] for data in documents]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk, "STRETCH", stretch)
-        patch.setattr(walk, "LANES_AT_LEAST", 1)
-        patch.setattr(walk, "PATIENCE", 4 * stretch)
-        patch.setattr(walk, "LANES", lanes)
-        patch.setattr(walk, "SMALL", 0)
-        patch.setattr(walk, "FEW", few)
-        assert [codes.tolist() for codes in walk.segment(codebook, documents)] == expected
+        patch.setattr(table_walk, "STRETCH", stretch)
+        patch.setattr(table_walk, "LANES_AT_LEAST", 1)
+        patch.setattr(table_walk, "PATIENCE", 4 * stretch)
+        patch.setattr(table_walk, "LANES", lanes)
+        patch.setattr(table_walk, "SMALL", 0)
+        patch.setattr(table_walk, "FEW", few)
+        assert [codes.tolist() for codes in table_walk.segment(codebook, documents)] == expected
 
 
 @pytest.mark.parametrize("text", [b"a" * 40_000, b"ab" * 20_000, bytes(range(256)) * 100, b"the " * 9_000])
 def test_texts_in_which_walks_never_meet(text):
     tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
-    (codes,) = walk.segment(DEFAULT, [text])
+    (codes,) = table_walk.segment(DEFAULT, [text])
     assert (codes == tokenizer.encode(text)).all()
     assert DEFAULT.decode(codes) == text
 
@@ -121,7 +121,7 @@ def test_codebooks_are_for_short_windows_of_one_kind():
         with pytest.raises(CodeError, match=f"code {code} does not fit windows of 9 bits"):
             codebook.decode([0, code])
     with pytest.raises(CodeError, match="byte 7 is not among the 5 symbols"):
-        walk.segment(codebook, [b"\0\1", b"\7"])
+        table_walk.segment(codebook, [b"\0\1", b"\7"])
 
 
 @pytest.mark.parametrize("v", ["256", "65k"])

@@ -15,6 +15,7 @@ from eiwref.tokenizers.container import pack, unpack
 from eiwref.windows.equal_text import TextWindow, TextWindows
 from tests import oracles
 from tests.predictors_for_tests import Hashed, predictors
+from tests.test_tokenizers import assert_round_trip
 
 TEXT = b"As many symbols in each window, in as many bits as they take. "
 SIZES = [1, 7, 1024]
@@ -56,19 +57,7 @@ def test_round_trip(spec):
     assert tokenizer.lossless
     rng = random.Random(3)
     for data in (b"", b"x", TEXT * 3, bytes(range(256)), bytes(1100), rng.randbytes(100), b"\xff" * 64):
-        ids = tokenizer.encode(data)
-        assert ids.dtype == np.uint32
-        assert ids.max() < tokenizer.vocab_size
-        assert tokenizer.decode_bytes(ids.tolist(), max_bytes=len(data)) == data
-        if data:
-            with pytest.raises(CodeError, match="declared"):
-                tokenizer.decode_bytes(ids, max_bytes=len(data) - 1)
-        spans = tokenizer.spans(ids)
-        assert spans.shape == (len(ids), 2)
-        if data:
-            assert spans[0, 0] == 0
-            assert spans[:, 1].max() == len(data)
-            assert (spans[1:, 0] <= spans[:-1, 1]).all()
+        assert_round_trip(tokenizer, data)
 
 
 @given(st.binary(max_size=60), st.sampled_from(SPECS))

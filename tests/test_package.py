@@ -44,14 +44,14 @@ ROOMS = [
 FILES = {
     "coding": [
         *("frequencies", "bits", "interval", "digits", "exact", "finite", "rows", "lanes", "stream"),
-        *("ans", "huffman", "rank"),
+        *("ans", "huffman", "deflate", "rank"),
     ],
     "nn": ["layers", "attention", "transformer", "gradcheck", "optim", "train", ""],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
-    "windows": ["scheme", "stop_cell", "codebook", "walk", "lockstep", "padded", "equal_text", ""],
+    "windows": ["scheme", "stop_cell", "codebook", "table_walk", "lockstep", "padded", "equal_text", ""],
     "tokenizers": ["base", "plain", "ac", "equal_info", "equal_text", "registry", "container", "huggingface", ""],
     "corpus": ["builtin", "sources", ""],
-    "experiments": ["result", "pool", "compression", "walk", ""],
+    "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "bench": ["measure", "code", "tokenize", ""],
 }
 

@@ -17,7 +17,7 @@ from eiwref.bench import measure
 from eiwref.errors import EiwrefError
 from eiwref.tokenizers import tokenizer
 from eiwref.tokenizers.huggingface import byte_alphabet
-from eiwref.windows import walk
+from eiwref.windows import table_walk
 from eiwref.windows.codebook import Codebook
 
 PEERS = ("tiktoken", "tokenizers", "sentencepiece", "zlib")
@@ -70,7 +70,7 @@ def run(command: str, documents: list[bytes], rounds: int = 5) -> dict:
 
 
 def _ours(codebook: Codebook) -> Way:
-    return lambda texts: walk.segment(codebook, texts), codebook.decode_batch
+    return lambda texts: table_walk.segment(codebook, texts), codebook.decode_batch
 
 
 def _peers(peers: dict[str, ModuleType], train: list[bytes], vocabulary: int) -> dict[str, Way]:

@@ -11,7 +11,6 @@ text, deflate has many for the same ranks, and which of them is written depends 
 reads all of them.
 """
 
-import sys
 import zlib
 from collections.abc import Iterable
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from eiwref.coding import frequencies
 from eiwref.coding.bits import Bits
+from eiwref.coding.deflate import inflate
 from eiwref.coding.frequencies import Cumulative
 from eiwref.errors import CodeError, PredictorError
 
@@ -69,20 +69,12 @@ def decode(predictor, data: bytes, max_symbols: int | None = None) -> tuple[list
     Raises `CodeError` when no encoder could have written the code, or past `max_symbols` symbols; no more than
     these are inflated. Without that bound a byte of code may give some thousand symbols.
     """
-    stream = zlib.decompressobj()
-    # zlib takes a limit of 0 as none, and no limit above sys.maxsize.
-    limit = 0 if max_symbols is None else min(max_symbols + 1, sys.maxsize)
-    try:
-        found = stream.decompress(data, limit)
-    except zlib.error as error:
-        raise CodeError(f"not a zlib stream ({error})") from None
+    found, rest = inflate(data, zlib.MAX_WBITS, "zlib", max_symbols)
     if max_symbols is not None and len(found) > max_symbols:
         raise CodeError(f"the code goes on after the {max_symbols} symbols that were declared")
-    if not stream.eof:
-        raise CodeError(f"the zlib stream is cut off after {len(data)} bytes")
-    if any(stream.unused_data):
-        raise CodeError(f"{len(stream.unused_data)} bytes follow the end of the zlib stream")
-    return from_ranks(predictor, found), 8 * (len(data) - len(stream.unused_data))
+    if any(rest):
+        raise CodeError(f"{len(rest)} bytes follow the end of the zlib stream")
+    return from_ranks(predictor, found), 8 * (len(data) - len(rest))
 
 
 def _start(predictor):

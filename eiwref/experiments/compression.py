@@ -6,7 +6,6 @@ figures are on C4 with a transformer for M1 that saw tens of thousands of times 
 orders and gaps, not values.
 """
 
-import csv
 import time
 from functools import cache, partial
 from itertools import groupby
@@ -16,9 +15,8 @@ from eiwref.backend import array_module
 from eiwref.coding.bits import Bits
 from eiwref.corpus import builtin, sources
 from eiwref.evaluate import id_counts, uniform_bits, unigram_bits
-from eiwref.experiments import pool
+from eiwref.experiments import paper, pool
 from eiwref.experiments.result import Result, environment
-from eiwref.files import data_path, read_bytes
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest, dump, parse
 from eiwref.tokenizers import all_specs, tokenizer
@@ -103,7 +101,7 @@ def _row(tokenizer: Tokenizer, train: list[Bits], held_out: list[verify.Encoded]
     decoded = [verify.decode(tokenizer, *document) for document in zip(ids, held_out, texts, strict=True)]
     size, tokens = sum(map(len, texts)), sum(map(len, ids))
     counts = [id_counts(each, tokenizer.vocab_size, xp) for each in (train_ids, ids)]
-    paper = paper_value(tokenizer.spec)
+    theirs = paper_value(tokenizer.spec)
     return {
         "tokenizer": tokenizer.spec,
         "bytes": size,
@@ -115,25 +113,16 @@ def _row(tokenizer: Tokenizer, train: list[Bits], held_out: list[verify.Encoded]
         "lossless": all(text == right for (text, _), right in zip(decoded, texts, strict=True)),
         "windows": sum(len(encoded.windows) for encoded in held_out),
         "failed_windows": sum(failed for _, failed in decoded),
-        "paper_bytes_per_token": paper.get("bytes_per_token"),
-        "paper_uniform": paper.get("uniform"),
-        "paper_unigram": paper.get("unigram"),
-    }
-
-
-@cache
-def _paper() -> dict[str, dict[str, float]]:
-    lines = read_bytes(data_path("paper/compression.csv")).decode().splitlines()
-    columns = ("bytes_per_token", "uniform", "unigram")
-    return {
-        line["tokenizer"]: {column: float(line[column]) for column in columns if line[column]}
-        for line in csv.DictReader(lines)
+        "paper_bytes_per_token": theirs.get("bytes_per_token"),
+        "paper_uniform": theirs.get("uniform"),
+        "paper_unigram": theirs.get("unigram"),
     }
 
 
 def paper_value(spec: str) -> dict[str, float]:
     """The paper's figures for a tokenizer; beside stop-cell windows stand those of its own, greedy ones."""
-    return _paper().get(spec) or _paper().get(spec.replace("]", ", windows=greedy]"), {})
+    found = paper.table("compression")
+    return found.get(spec) or found.get(spec.replace("]", ", windows=greedy]"), {})
 
 
 def markdown(result: Result) -> str:

@@ -8,7 +8,6 @@ text, and training for equally much text instead of equally many steps (v=65k fo
 a step costs so much).
 """
 
-import csv
 import time
 from functools import cache, partial
 from typing import NamedTuple
@@ -20,9 +19,8 @@ from tqdm import tqdm
 from eiwref.backend import array_module, to_numpy
 from eiwref.corpus import builtin, sources
 from eiwref.evaluate import id_counts, measure, model_bits, uniform_bits
-from eiwref.experiments import pool
+from eiwref.experiments import paper, pool
 from eiwref.experiments.result import Result, environment
-from eiwref.files import data_path, read_bytes
 from eiwref.m2 import M2, text_of
 from eiwref.nn.optim import AdamW, warm_up_and_cosine
 from eiwref.nn.train import crops, train
@@ -147,7 +145,7 @@ def _walk(spec: str, packed: bytes, seed: int, backend: str) -> dict:
     rng = np.random.default_rng(seeds)
     text, remark = text_of(reader, list(m2.sample(rng, M2_SIZE["context"])))
     noise, _ = text_of(reader, rng.integers(0, reader.vocab_size, M2_SIZE["context"]).tolist())
-    paper = paper_value(spec)
+    theirs = paper_value(spec)
     return (
         measure(m2, builtin.documents("held-out"))
         | facts
@@ -158,8 +156,8 @@ def _walk(spec: str, packed: bytes, seed: int, backend: str) -> dict:
             "sample": printable(text),
             "sample_remark": remark,
             "random_ids": printable(noise),
-            "paper_bits_per_byte": paper["bits_per_byte"],
-            "paper_flops_per_byte": paper["mflops_per_byte"] * 1e6,
+            "paper_bits_per_byte": theirs["bits_per_byte"],
+            "paper_flops_per_byte": theirs["mflops_per_byte"] * 1e6,
         }
     )
 
@@ -198,18 +196,9 @@ def _symbols(texts: list[bytes]) -> list[np.ndarray]:
     return [np.frombuffer(text, dtype=np.uint8) for text in texts]
 
 
-@cache
-def _paper() -> dict[str, dict[str, float]]:
-    lines = csv.DictReader(read_bytes(data_path("paper/scaling.csv")).decode().splitlines())
-    return {
-        line["tokenizer"]: {column: float(line[column]) for column in ("bits_per_byte", "mflops_per_byte")}
-        for line in lines
-    }
-
-
 def paper_value(spec: str) -> dict[str, float]:
     """The paper's bits/byte and MFLOPs/byte for its smallest M2, 25m, on tokens of `spec` (greedy windows)."""
-    return _paper()[spec]
+    return paper.table("scaling")[spec]
 
 
 def describe_m1(facts: dict) -> str:
@@ -247,7 +236,7 @@ def _cells(row: dict) -> list[str]:
 def terminal_table(result: Result) -> str:
     """The figures and what each M2 makes up, aligned for a terminal."""
     header = ["tokenizer", "bytes/token", "uniform", "unigram", "M2", "M2-unigram", "paper", "kFLOPs/byte"]
-    header += ["+softmax", "weights", "steps", "bytes seen"]
+    header += ["+softmax", "parameters", "steps", "bytes seen"]
     samples = [
         line
         for row in result.rows

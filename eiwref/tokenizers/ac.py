@@ -27,7 +27,7 @@ class ArithmeticCoding(Tokenizer):
         return stream.encode(finite.Encoder(), self._model, data)
 
     @property
-    def runs(self):
+    def model(self):
         return self._model.inner
 
     def encode_batch(self, texts, bar=iter):

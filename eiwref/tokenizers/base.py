@@ -32,7 +32,7 @@ class Tokenizer(ABC):
         return f"<{self.spec}>"
 
     @property
-    def runs(self) -> Predictor | None:
+    def model(self) -> Predictor | None:
         """What is asked for a distribution at every byte, if anything is."""
         return self.predictor
 

@@ -14,7 +14,7 @@ from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.tokenizers.base import Tokenizer, as_bytes
-from eiwref.windows import lockstep, walk
+from eiwref.windows import lockstep, table_walk
 from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
 from eiwref.windows.scheme import Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
@@ -42,7 +42,7 @@ class EqualInfo(Tokenizer):
     def encode_batch(self, texts, bar=iter):
         data = [as_bytes(text) for text in texts]
         if self._codebook_pays(sum(map(len, data))):
-            codes = walk.segment(self.codebook, list(bar(data)))
+            codes = table_walk.segment(self.codebook, list(bar(data)))
             if self.token_bits == 16:
                 return [each.astype(np.uint32) for each in codes]
             return [each.astype(">u2").view(np.uint8).astype(np.uint32) for each in codes]

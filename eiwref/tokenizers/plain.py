@@ -4,10 +4,10 @@ Paper, section 3.3 and Appendix A.4. Bytes are tokens as they are (ByT5's way, w
 zlib at its default level with gzip's header and footer.
 """
 
-import sys
 import zlib
 
 from eiwref.coding.bits import Bits
+from eiwref.coding.deflate import inflate
 from eiwref.errors import CodeError
 from eiwref.tokenizers.base import Tokenizer
 
@@ -38,20 +38,12 @@ class GZip(Tokenizer):
         return Bits(packed, 8 * len(packed))
 
     def decompress(self, data, max_bytes=None):
-        gzip = zlib.decompressobj(wbits=GZIP_WRAPPER)
-        try:
-            # zlib takes a limit of 0 as none, and no limit above sys.maxsize.
-            limit = 0 if max_bytes is None else min(max_bytes + 1, sys.maxsize)
-            text = gzip.decompress(data, limit)
-        except zlib.error as error:
-            raise CodeError(f"not a gzip stream ({error})") from None
+        text, rest = inflate(data, GZIP_WRAPPER, "gzip", max_bytes)
         if max_bytes is not None and len(text) > max_bytes:
             raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
-        if not gzip.eof:
-            raise CodeError(f"the gzip stream is cut off after {len(data)} bytes")
         # The padding of a last 16-bit token may follow, nothing else.
-        if len(gzip.unused_data) >= self.token_bits // 8 or any(gzip.unused_data):
-            raise CodeError(f"{len(gzip.unused_data)} bytes follow the end of the gzip stream")
+        if len(rest) >= self.token_bits // 8 or any(rest):
+            raise CodeError(f"{len(rest)} bytes follow the end of the gzip stream")
         return text
 
     def byte_ranges(self, data):

@@ -5,10 +5,10 @@ to write all of them down. Cells are numbered so that a node comes before its ch
 order: counting codes upwards goes through the tree depth first. So depth and last symbol of each code's text, in
 the order of the codes, are the whole tree; that is what a file holds.
 
-Encoding walks a table (`walk`), decoding looks codes up; both give what `stop_cell` gives, window for window. The
-table has a column of entries for each byte. Its rows are the root, the texts of one byte, and the other nodes that
-have children, each kind the likeliest first, so that what is used most lies close together. An entry says what
-comes of reading the byte at a row:
+Encoding walks a table (`table_walk`), decoding looks codes up; both give what `stop_cell` gives, window for
+window. The table has a column of entries for each byte. Its rows are the root, the texts of one byte, and the
+other nodes that have children, each kind the likeliest first, so that what is used most lies close together. An
+entry says what comes of reading the byte at a row:
 
     row     go on at that row
     ~code   (below 0) the window is full and ends after the byte, with that code; go on at the root, row 0

@@ -1,0 +1,23 @@
+"""zlib's streams, read with care: cut ones are refused, and no more is inflated than was asked for."""
+
+import sys
+import zlib
+
+from eiwref.errors import CodeError
+
+
+def inflate(data: bytes, wbits: int, kind: str, most: int | None) -> tuple[bytes, bytes]:
+    """(the text of the stream of `kind` that `data` begins with, what follows it).
+
+    One byte more than `most` says that the text goes on. Raises `CodeError` for other damage.
+    """
+    stream = zlib.decompressobj(wbits)
+    # zlib takes a limit of 0 as none, and no limit above sys.maxsize.
+    limit = 0 if most is None else min(most + 1, sys.maxsize)
+    try:
+        text = stream.decompress(data, limit)
+    except zlib.error as error:
+        raise CodeError(f"not a {kind} stream ({error})") from None
+    if not stream.eof and (most is None or len(text) <= most):
+        raise CodeError(f"the {kind} stream is cut off after {len(data)} bytes")
+    return text, stream.unused_data
