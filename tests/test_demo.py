@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -43,6 +45,10 @@ class _SameProcess:
     def __exit__(self, *_):
         pass
 
+    def close(self):
+        pass
+
+    join = close
     imap_unordered = staticmethod(map)
 
 
@@ -208,8 +214,21 @@ def test_the_picture_has_each_figure_in_its_place(ran):
         assert [point[0] for point in points] == [row[name] for name in names]
 
 
-def test_pieces_run_in_processes_of_their_own():
-    assert sorted(pool.each(abs, [-3, 1, -2], "numbers")) == [1, 2, 3]
+def test_pieces_run_in_processes_of_their_own_and_end_quietly(tmp_path):
+    program = """
+from eiwref.experiments import pool
+
+def piece(n):
+    from tqdm import tqdm
+    return sum(tqdm(range(n), disable=True)) + sum(tqdm(range(n), mininterval=99))
+
+if __name__ == "__main__":
+    print(sorted(pool.each(piece, [3, 1, 2], "numbers")))
+"""
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[0, 2, 6]\n"
+    assert "leaked" not in done.stderr
 
 
 def test_the_papers_m2_stands_beside_ours():

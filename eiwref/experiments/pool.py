@@ -16,6 +16,9 @@ def each(function: Callable, items: Iterable, desc: str) -> Iterator:
     # Begun afresh and not forked: a GPU that this process has opened cannot be used by its copies.
     with get_context("spawn").Pool(cores(), _prepare) as pool:
         yield from tqdm(pool.imap_unordered(function, items), total=len(items), desc=desc, disable=None)
+        # Left to end by themselves: killed, they would leave locks behind, and Python would complain of them.
+        pool.close()
+        pool.join()
 
 
 def _prepare() -> None:
