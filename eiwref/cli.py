@@ -16,7 +16,10 @@ from itertools import chain
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend, cli_bench, files, show
+from eiwref import backend, cli_bench, cli_train, files, show
+from eiwref.cli_options import count as _count
+from eiwref.cli_options import positive as _positive
+from eiwref.cli_options import seed as _seed
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError, SpecError
 from eiwref.experiments.result import environment
@@ -218,11 +221,10 @@ def _colour() -> bool:
 
 
 def _network(options) -> int:
-    """train, eval and sample: the module that has them is imported only when one is asked for."""
+    """eval and sample: the module that has them is imported only when one is asked for."""
     from eiwref import cli_networks
 
     commands = {
-        "train": cli_networks.train_command,
         "eval": cli_networks.eval_command,
         "sample": cli_networks.sample_command,
     }
@@ -248,34 +250,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(_refuse(f"{message}; see {self.prog} --help"))
-
-
-def _number(kind: type, name: str, allowed):
-    """A parser of numbers for argparse, which calls what it refuses by `name`."""
-
-    def parse(text: str):
-        value = kind(text)
-        if not allowed(value):
-            raise ValueError
-        return value
-
-    parse.__name__ = name
-    return parse
-
-
-_count = _number(int, "positive integer", lambda value: value > 0)
-_seed = _number(int, "integer from 0 on", lambda value: value >= 0)
-_positive = _number(float, "positive number", lambda value: 0 < value < float("inf"))
-
-SIZES = (
-    ("d-model", 128, "width of the network"),
-    ("heads", 4, "heads of attention"),
-    ("layers", 2, "blocks"),
-    ("context", 128, "positions"),
-    ("batch", 16, "sequences a step"),
-    ("steps", 300, "steps"),
-    ("warm-up", 30, "steps until the learning rate is whole; the paper has 10000"),
-)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -358,17 +332,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=_seed, default=0, help="of all that is random (default: 0)")
 
     texts = {"nargs": "+", "metavar": "TEXT", "help": "as for fit"}
-    command = add("train", _network, "train a byte model M1 (a predictor), or an M2 on a tokenizer's ids")
-    command.add_argument("kind", choices=("m1", "m2"))
-    command.add_argument("texts", **texts)
-    command.add_argument("-o", "--out", required=True, metavar="FILE")
-    add_tokenizer(command, default=default_spec)
-    for name, default, text in SIZES:
-        command.add_argument(f"--{name}", type=_count, default=default, help=f"{text} (default: {default})")
-    command.add_argument("--optimizer", choices=("adamw", "adafactor"), default="adamw", help="default: adamw")
-    command.add_argument("--learning-rate", type=_positive, default=3e-3, help="of adamw (default: 0.003)")
-    add_seed(command)
-    add_backend(command)
+    cli_train.add_commands(add, texts)
 
     command = add("eval", _network, "bits/byte of an M2 on a text, and what they cost")
     command.add_argument("model", metavar="M2")

@@ -19,7 +19,6 @@ from eiwref.files import read_bytes, write_bytes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
-from eiwref.predictors.store import digest
 from eiwref.tokenizers.ac import ArithmeticCoding
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
@@ -43,7 +42,7 @@ class M2:
             "format": FORMAT,
             "config": json.dumps(asdict(self.network.config), sort_keys=True),
             "tokenizer": self.tokenizer.spec,
-            "predictor": _digest(self.tokenizer),
+            "predictor": self.tokenizer.predictor_digest,
         }
         arrays = {name: to_numpy(values) for name, values in self.params.items()} | {"counts": self.counts}
         write_bytes(path, tensors.dump(settings, arrays))
@@ -69,10 +68,10 @@ class M2:
             raise ModelError(f"{path}: is damaged, its digest does not match")
         if network.config.symbols != reader.vocab_size + 1:
             raise ModelError(f"{path}: predicts {network.config.symbols} ids, expected {reader.vocab_size + 1}")
-        if settings["predictor"] != _digest(reader):
+        if settings["predictor"] != reader.predictor_digest:
             raise ModelError(
                 f"{path}: was trained on tokens of predictor {settings['predictor'][:16]}, but the one at hand is "
-                f"{_digest(reader)[:16]}; name the right one with --predictor"
+                f"{reader.predictor_digest[:16]}; name the right one with --predictor"
             )
         return cls(reader, network, params, counts)
 
@@ -121,7 +120,3 @@ def text_of(tokenizer: Tokenizer, ids: list[int]) -> tuple[bytes, str]:
     if len(whole) < len(ids):
         remarks.append(f"the last {len(ids) - len(whole)} tokens are no whole window")
     return b"".join(window.text for window in windows), ", ".join(remarks)
-
-
-def _digest(tokenizer: Tokenizer) -> str:
-    return "" if tokenizer.predictor is None else digest(tokenizer.predictor)

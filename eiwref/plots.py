@@ -5,6 +5,8 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart.
 
 import io
 
+import numpy as np
+
 from eiwref.experiments.result import Result
 
 BLUE, ORANGE, GREEN, RED, SKY, YELLOW = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#F0E442"
@@ -32,6 +34,30 @@ def walk(result: Result) -> bytes:
     draw_windows(top, result.settings["sentence"])
     _costs(left, result.rows)
     _curves(right, result.rows)
+    return _png(figure)
+
+
+def curve(losses: list[float], measured: list[tuple[int, float]]) -> bytes:
+    """A PNG of one run: training loss in nats by step, and `measured`, (step, bits/byte on held-out text)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    axes = figure.subplots()
+    # Each point the mean of a stretch of steps, as many as can be told apart.
+    stretches = np.array_split(np.array(losses), min(len(losses), 300))
+    axes.plot(
+        np.cumsum([len(stretch) for stretch in stretches]),
+        [stretch.mean() for stretch in stretches],
+        color=BLUE,
+        linewidth=1.5,
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("training loss, nats a symbol", color=BLUE)
+    axes.grid(alpha=0.25)
+    if measured:
+        right = axes.twinx()
+        right.plot(*zip(*measured, strict=True), "o-", color=RED, markersize=4, linewidth=1)
+        right.set_ylabel("bits/byte on held-out text", color=RED)
     return _png(figure)
 
 

@@ -1,9 +1,10 @@
-"""Training: batches in, parameters out. It takes any iterator of batches and so needs no corpus.
+"""Training: batches in, parameters out. It takes batches from any stream of ids and so needs no corpus.
 
-Paper, section 3.2: M1 on random pieces of text, M2 on its tokens. Left out so far: checkpoints within a run.
+Paper, section 3.2: M1 on random pieces of text, M2 on its tokens. What makes a run one that can be stopped and
+gone on with (checkpoints, a log, evaluation) is in `eiwref/run.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from eiwref.errors import ModelError
 from eiwref.nn.optim import clip_by_norm
 from eiwref.nn.transformer import Transformer
+from eiwref.nn.watch import Watch, check
 
 
 class Step(NamedTuple):
@@ -21,38 +23,95 @@ class Step(NamedTuple):
     gradient_norm: float  # before clipping
 
 
-def crops(documents: list[np.ndarray], context: int, batch: int, end: int, rng) -> Iterator[tuple]:
-    """Endless batches (ids, targets), each (batch, context), of pieces that begin anywhere in the documents.
+class Crops:
+    """Endless batches (ids, targets), each (batch, context), of pieces that begin anywhere in a stream.
 
-    Documents stand end to end, each followed by `end`; a piece is preceded by the start (`end + 1`), as it will be
-    when a window or a document begins. Raises `ModelError` if all of them together are shorter than a piece.
+    `stream`: ids of documents end to end, each followed by `end`; an array, or anything else with a length that
+    gives arrays for slices. A piece is preceded by the start (`end + 1`), as it will be when a window or a
+    document begins. `begins` (batch,) is where the pieces of the newest batch begin. All that the next batch depends
+    on is the state of `rng`. Raises `ModelError` if the stream is shorter than a piece.
     """
-    stream = np.concatenate([part for document in documents for part in (document, [end])]).astype(np.int64)
-    if len(stream) < context:
-        raise ModelError(f"the text is {len(stream)} symbols long, shorter than one piece of {context}")
-    while True:
-        begins = rng.integers(0, len(stream) - context + 1, batch)
-        targets = stream[begins[:, None] + np.arange(context)]  # (B, T)
-        starts = np.full((batch, 1), end + 1)
-        yield np.concatenate([starts, targets[:, :-1]], axis=1), targets
+
+    def __init__(self, stream, context: int, batch: int, end: int, rng: np.random.Generator):
+        if len(stream) < context:
+            raise ModelError(f"the text is {len(stream)} symbols long, shorter than one piece of {context}")
+        self.begins = np.zeros(0, dtype=np.int64)
+        self._stream = stream
+        self._context = context
+        self._batch = batch
+        self._end = end
+        self._rng = rng
+
+    def __iter__(self) -> "Crops":
+        return self
+
+    def __next__(self) -> tuple[np.ndarray, np.ndarray]:
+        self.begins = self._rng.integers(0, len(self._stream) - self._context + 1, self._batch)
+        pieces = [self._stream[begin : begin + self._context] for begin in self.begins.tolist()]
+        targets = np.stack(pieces).astype(np.int64)  # (B, T)
+        starts = np.full((self._batch, 1), self._end + 1)
+        return np.concatenate([starts, targets[:, :-1]], axis=1), targets
+
+
+def crops(documents: list[np.ndarray], context: int, batch: int, end: int, rng) -> Crops:
+    """`Crops` of documents that are in memory."""
+    stream = np.concatenate([part for document in documents for part in (document, [end])])
+    return Crops(stream, context, batch, end, rng)
+
+
+class Steps:
+    """The readable step: network, parameters, optimizer and its state, updated step by step."""
+
+    def __init__(self, network: Transformer, params: dict, optimizer, state=None, largest_norm: float = 1.0):
+        self.params = params
+        self.state = optimizer.init(params) if state is None else state
+        self._network = network
+        self._optimizer = optimizer
+        self._largest_norm = largest_norm
+
+    def step(self, ids, targets, number: int, learning_rate: float) -> tuple[float, float]:
+        """(loss in nats, gradient norm before clipping) of step `number`, counted from 1.
+
+        Where either is not finite nothing is updated, so that one can look for the layer it comes from.
+        """
+        with np.errstate(all="ignore"):  # the loss tells, and better
+            loss, grads = self._network.loss(self.params, ids, targets)
+            grads, norm = clip_by_norm(grads, self._largest_norm)
+        if np.isfinite(float(loss)) and np.isfinite(norm):
+            self.params, self.state = self._optimizer.update(
+                self.params, grads, self.state, number, learning_rate, self._network.xp
+            )
+        return float(loss), norm
+
+
+def loop(
+    steps: Steps,
+    network: Transformer,
+    batches: Crops,
+    learning_rate: Callable[[int], float],
+    numbers: Iterable[int],
+    watch: Watch,
+) -> Iterator[tuple[Step, Watch]]:
+    """Take the steps of these `numbers`; after each: what it did, and the losses so far as the watch sees them.
+
+    `steps`: a `Steps`, or whatever has its `params` and `step`. `learning_rate`: from the step number. Raises
+    `ModelError` with step, layer and batch at a loss or gradient that is not finite and at a spike of the loss.
+    """
+    for number in numbers:
+        batch = tuple(network.xp.asarray(array) for array in next(batches))
+        loss, norm = steps.step(*batch, number, learning_rate(number))
+        check(watch, loss, norm, number, network, steps.params, batch, batches.begins)
+        watch = watch.after(loss)
+        yield Step(number, loss, norm), watch
 
 
 def train(
-    network: Transformer, params: dict, batches, optimizer, learning_rate, steps: int, largest_norm: float = 1.0
+    network: Transformer, params: dict, batches: Crops, optimizer, learning_rate, steps: int
 ) -> Iterator[tuple[Step, dict]]:
-    """Take `steps` steps; after each: what it did, and the parameters so far.
+    """Take `steps` steps from the first on; after each: what it did, and the parameters so far.
 
-    `learning_rate`: from the step number. Raises `ModelError` at a loss that is not finite, naming step and layer.
+    Raises as `loop`.
     """
-    xp = network.xp
-    state = optimizer.init(params)
-    for step in range(1, steps + 1):
-        ids, targets = (xp.asarray(array) for array in next(batches))
-        with np.errstate(all="ignore"):  # the loss tells, and better
-            loss, grads = network.loss(params, ids, targets)
-        if not np.isfinite(float(loss)):
-            where = network.not_finite(params, ids)
-            raise ModelError(f"the loss is not finite at step {step}, first in {where}; try a lower learning rate")
-        grads, norm = clip_by_norm(grads, largest_norm)
-        params, state = optimizer.update(params, grads, state, step, learning_rate(step), xp)
-        yield Step(step, float(loss), norm), params
+    taken = Steps(network, params, optimizer)
+    for step, _ in loop(taken, network, batches, learning_rate, range(1, steps + 1), Watch()):
+        yield step, taken.params

@@ -14,7 +14,7 @@ from eiwref.coding.bits import Bits, from_tokens
 from eiwref.errors import CodeError, SpecError
 from eiwref.files import write_bytes
 from eiwref.predictors.base import Predictor
-from eiwref.predictors.store import dump
+from eiwref.predictors.store import digest, dump
 
 
 class Tokenizer(ABC):
@@ -35,6 +35,11 @@ class Tokenizer(ABC):
     def model(self) -> Predictor | None:
         """What is asked for a distribution at every byte, if anything is."""
         return self.predictor
+
+    @property
+    def predictor_digest(self) -> str:
+        """Names the predictor that the ids depend on; "" where they depend on none."""
+        return "" if self.predictor is None else digest(self.predictor)
 
     @abstractmethod
     def compress(self, data: bytes) -> Bits:

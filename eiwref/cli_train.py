@@ -1,0 +1,189 @@
+"""The commands that train: `eiwref train m1|m2`, and `eiwref shards`, which tokenizes text once and for all."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from itertools import chain
+
+import numpy as np
+from tqdm import tqdm
+
+import eiwref
+from eiwref import backend, cli_networks, files
+from eiwref.cli_options import count, positive, seed
+from eiwref.corpus import sources, tokens
+from eiwref.errors import EiwrefError, ModelError
+from eiwref.experiments.result import environment
+from eiwref.m2 import M2
+from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.base import Predictor
+from eiwref.predictors.network import Network
+from eiwref.predictors.store import save_predictor
+from eiwref.run import OPTIMIZERS, Done, Folder, HeldOut, Plan, run
+from eiwref.tokenizers.base import Tokenizer
+
+BAR = partial(tqdm, unit="", disable=None)
+DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
+
+SIZES = (
+    ("d-model", 128, "width of the network"),
+    ("heads", 4, "heads of attention"),
+    ("layers", 2, "blocks"),
+    ("context", 128, "positions"),
+    ("batch", 16, "sequences a step"),
+    ("steps", 300, "steps"),
+    ("warm-up", 30, "steps until the learning rate is whole; the paper has 10000"),
+)
+
+
+def add_commands(add: Callable, texts: dict) -> None:
+    """Give the parser its `shards` and `train`; `add` adds all others, `texts` says how a TEXT is named."""
+    command = add("shards", _shards, "tokenize text, more than fits into memory, into a folder for eiwref train")
+    command.add_argument("texts", **texts)
+    command.add_argument("-o", "--out", required=True, metavar="FOLDER")
+    _add_tokenizer(command, "default: EqualInfoAC[b=16, v=65k]; Bytes for an M1", DEFAULT_SPEC)
+
+    command = add("train", _train, "train a byte model M1 (a predictor), or an M2 on a tokenizer's ids")
+    command.add_argument("kind", choices=("m1", "m2"))
+    command.add_argument("texts", **texts | {"help": "as for fit, or one folder made by eiwref shards"})
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    _add_tokenizer(command, "of an M2, default: the folder's, or EqualInfoAC[b=16, v=65k]", None)
+    for name, default, text in SIZES:
+        command.add_argument(f"--{name}", type=count, default=default, help=f"{text} (default: {default})")
+    command.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adamw", help="default: adamw")
+    command.add_argument("--learning-rate", type=positive, default=3e-3, help="of adamw (default: 0.003)")
+    command.add_argument("--seed", type=seed, default=0, help="of all that is random (default: 0)")
+    command.add_argument("--backend", choices=backend.NAMES, default="numpy", help="default: numpy")
+    command.add_argument("--run", dest="folder", metavar="FOLDER", help="keep log, checkpoints and curve there")
+    command.add_argument(
+        "--resume", action="store_true", help="go on with the run in FOLDER; the same command as began it"
+    )
+    command.add_argument(
+        "--checkpoint-every", type=count, default=100, metavar="STEPS", help="default: 100; the last two are kept"
+    )
+    command.add_argument("--held-out", metavar="TEXT", help="measure bits/byte of this text as training goes on")
+    command.add_argument("--evaluate-every", type=count, default=100, metavar="STEPS", help="default: 100")
+
+
+def _add_tokenizer(command, about: str, default: str | None) -> None:
+    command.add_argument("--tokenizer", metavar="SPEC", default=default, help=about)
+
+
+def _shards(options) -> int:
+    tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
+    manifest = tokens.write(options.out, tokenizer, options.texts, partial(BAR, desc="documents"))
+    shards = manifest["shards"]
+    return _report(
+        options,
+        {
+            "command": options.command,
+            "folder": options.out,
+            "tokenizer": tokenizer.spec,
+            "shards": len(shards),
+            **{name: sum(shard[name] for shard in shards) for name in ("documents", "bytes", "tokens")},
+            "digest": manifest["digest"],
+        },
+    )
+
+
+def _train(options) -> int:
+    if options.resume and options.folder is None:
+        raise EiwrefError("train: --resume goes on with a run, name its folder with --run")
+    xp = backend.array_module(options.backend)
+    files.check_writable(options.out)
+    tokenizer, stream = _tokens(options)
+    config = Config(
+        tokenizer.vocab_size + 1,
+        options.d_model,
+        options.heads,
+        options.layers,
+        4 * options.d_model,
+        options.context,
+    )
+    plan = Plan(
+        options.steps, options.batch, options.optimizer, options.learning_rate, options.warm_up, options.seed
+    )
+    network, held_out = Transformer(config, xp), _held_out(options, tokenizer)
+    folder = None
+    if options.folder is not None:
+        about = {"kind": options.kind, "backend": options.backend} | asdict(config) | asdict(plan)
+        about |= {"tokenizer": tokenizer.spec, "predictor": tokenizer.predictor_digest, "tokens": stream.digest}
+        about |= {"held_out": options.held_out, "evaluate_every": options.evaluate_every}
+        folder = Folder(options.folder, about, options.resume, _warn)
+    done = run(network, stream, plan, folder, held_out, options.checkpoint_every, options.evaluate_every)
+    _save(options, tokenizer, network, stream, done)
+    symbols = options.steps * options.batch * options.context
+    text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
+    return _report(
+        options,
+        {
+            "command": options.command,
+            "file": options.out,
+            "parameters_without_embeddings": config.parameters,
+            "steps": options.steps,
+            "symbols_seen": symbols,
+            "bytes_seen": round(symbols * stream.text_bytes / text_tokens),
+            "loss_first": round(done.losses[0], 4),
+            "loss_last_tenth": round(float(np.mean(done.losses[-max(1, len(done.losses) // 10) :])), 4),
+            **{name: round(value, 4) for name, value in (done.measured or [{}])[-1].items() if "held" in name},
+            "environment": environment(),
+        },
+    )
+
+
+def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
+    """What the texts are read with, and the stream of their ids, which is mapped if they are tokens already."""
+    spec = "Bytes" if options.kind == "m1" else options.tokenizer
+    if any(map(tokens.is_folder, options.texts)):
+        if len(options.texts) > 1:
+            raise EiwrefError("train: a folder of tokens is trained on alone, name no other TEXT")
+        (folder,) = options.texts
+        manifest = tokens.read_manifest(folder)
+        tokenizer = eiwref.tokenizer(spec or manifest["tokenizer"], _predictor(options))
+        if tokenizer.spec != manifest["tokenizer"]:
+            raise ModelError(f"{folder}: holds tokens of {manifest['tokenizer']}, expected {tokenizer.spec}")
+        if tokenizer.predictor_digest != manifest["predictor"]:
+            raise ModelError(
+                f"{folder}: holds tokens of predictor {manifest['predictor'][:16]}, but the one at hand is "
+                f"{tokenizer.predictor_digest[:16]}; name the right one with --predictor"
+            )
+        return tokenizer, tokens.load(folder, partial(BAR, desc="shards"))
+    tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, _predictor(options))
+    texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
+    return tokenizer, tokens.in_memory(tokenizer.encode_batch(texts, BAR), tokenizer, sum(map(len, texts)))
+
+
+def _held_out(options, tokenizer: Tokenizer) -> HeldOut | None:
+    if options.held_out is None:
+        return None
+    texts = list(sources.documents(options.held_out))
+    if not any(texts):
+        raise EiwrefError(f"{options.held_out}: there is no text to measure")
+    return HeldOut(tokenizer.encode_batch(texts, BAR), sum(map(len, texts)))
+
+
+def _save(options, tokenizer: Tokenizer, network: Transformer, stream: tokens.Tokens, done: Done) -> None:
+    """The finished model: an M1 is a predictor, an M2 goes with its tokenizer."""
+    if options.kind == "m1":
+        host = {name: backend.to_numpy(values) for name, values in done.params.items()}
+        save_predictor(Network(Transformer(network.config), host, stream.counts), options.out)
+    else:
+        M2(tokenizer, network, done.params, stream.counts[:-1]).save(options.out)
+
+
+def _predictor(options) -> Predictor | None:
+    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
+
+
+def _warn(sentence: str) -> None:
+    print(f"eiwref: {sentence}", file=sys.stderr)
+
+
+def _report(options, found: dict) -> int:
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        cli_networks.report(found)
+    return 0
