@@ -93,6 +93,8 @@ def _train(options) -> int:
         raise EiwrefError("train: --resume goes on with a run, name its folder with --run")
     xp = backend.array_module(options.backend)
     files.check_writable(options.out)
+    if options.folder is not None:
+        files.make_folder(options.folder)
     tokenizer, stream = _tokens(options)
     config = Config(
         tokenizer.vocab_size + 1,

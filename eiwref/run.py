@@ -92,7 +92,6 @@ class Folder:
             except (ValueError, TypeError, RecursionError):
                 raise ModelError(f"{config}: is not the settings of a run, or is damaged") from None
             checkpoint.compare(found, self._about, f"{config}: is of another run")
-        write_bytes(config, (json.dumps(self._about, indent=1) + "\n").encode("ascii"))
 
     def newest(self, network: Transformer, optimizer) -> checkpoint.Checkpoint | None:
         """The newest checkpoint that is whole, None where none was written yet.
@@ -113,12 +112,13 @@ class Folder:
             raise problems[0]
         return None
 
-    def cut_log(self, step: int) -> list[dict]:
-        """The log's rows up to `step`; what lies beyond is cut off, half a line at the end too.
+    def begin(self, step: int) -> list[dict]:
+        """The log's rows up to `step`, from which the run goes on; what lies beyond is cut off.
 
         Raises `ModelError` if the log does not have every step up to there, each once.
         """
         path = self.path / "log.jsonl"
+        self._drop_old()  # if the run was killed before it could
         rows, kept = [], []
         for line in read_bytes(path).splitlines(keepends=True) if path.exists() else []:
             row = _row(line)
@@ -128,6 +128,7 @@ class Folder:
             kept.append(line)
         if [row["step"] for row in rows if "loss" in row] != list(range(1, step + 1)):
             raise ModelError(f"{path}: does not hold each of the checkpoint's {step} steps once")
+        write_bytes(self.path / "config.json", (json.dumps(self._about, indent=1) + "\n").encode("ascii"))
         write_bytes(path, b"".join(kept))
         self._log = open(path, "ab")  # noqa: SIM115
         return rows
@@ -142,8 +143,7 @@ class Folder:
         os.fsync(self._log.fileno())  # the log must not be behind a checkpoint, power cuts included
         name = f"checkpoint-{moment.step:08d}.safetensors"
         write_bytes(self.path / name, checkpoint.dump(moment, network, self._about))
-        for path in self._checkpoints()[:-KEPT]:
-            path.unlink(missing_ok=True)
+        self._drop_old()
 
     def draw(self, losses: list[float], measured: list[tuple[int, float]]) -> None:
         """The loss curve."""
@@ -151,6 +151,10 @@ class Folder:
 
     def _checkpoints(self) -> list[Path]:
         return sorted(self.path.glob("checkpoint-*.safetensors"))
+
+    def _drop_old(self) -> None:
+        for path in self._checkpoints()[:-KEPT]:
+            path.unlink(missing_ok=True)
 
 
 class Done(NamedTuple):
@@ -192,7 +196,7 @@ def run(
         past, begun = moment.watch, moment.step
         moment = None  # or its arrays would stay beside those of every step
     if folder is not None:
-        rows = folder.cut_log(begun)
+        rows = folder.begin(begun)
     started = time.perf_counter() - (rows[-1]["seconds"] if rows else 0.0)
     losses = [row["loss"] for row in rows if "loss" in row]
     measured = [row for row in rows if "loss" not in row]

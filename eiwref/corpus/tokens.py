@@ -12,6 +12,7 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Tokens:
             part[max(0, begin - offset) : end - offset]
             for part, offset in zip(self._parts[first:last], offsets, strict=True)
         ]
-        return np.concatenate(found) if len(found) != 1 else found[0]
+        return found[0] if len(found) == 1 else np.concatenate([self._parts[0][:0], *found])
 
     def where(self, token: int) -> str:
         """In which file a token of the stream stands, and where."""
@@ -66,8 +67,8 @@ class Tokens:
 
 
 def in_memory(batch: list[np.ndarray], tokenizer: Tokenizer, text_bytes: int) -> Tokens:
-    """The stream of documents of ids; raises `CorpusError` if there are none."""
-    if not batch:
+    """The stream of documents of ids; raises `CorpusError` if there is no text."""
+    if not text_bytes:
         raise CorpusError("there is no text")
     stream = _joined(batch, tokenizer)
     digest = sha256(stream.astype(stream.dtype.newbyteorder("<"))).hexdigest()
@@ -110,7 +111,6 @@ def write(
         "format": FORMAT,
         "tokenizer": tokenizer.spec,
         "predictor": tokenizer.predictor_digest,
-        "vocab_size": tokenizer.vocab_size,
         "end": tokenizer.vocab_size,
         "texts": [{"name": name} | tally.as_dict() for name, tally in tallies],
         "shards": shards,
@@ -136,6 +136,11 @@ def read_manifest(folder: str | Path) -> dict:
             raise CorpusError(f"{path}: is of format {manifest['format']!s:.40}, expected {FORMAT}")
         if manifest["digest"] != _digest(manifest):
             raise CorpusError(f"{path}: is damaged, its digest does not match")
+        figures = [shard[name] for shard in manifest["shards"] for name in ("documents", "tokens", "bytes")]
+        if manifest["end"] not in (1 << 8, 1 << 16) or not figures or any(type(n) is not int for n in figures):
+            raise ValueError
+        if not all(isinstance(manifest[name], str) for name in ("tokenizer", "predictor")):
+            raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CorpusError(f"{path}: is not a manifest of tokens, or is damaged") from None
     return manifest
@@ -150,9 +155,9 @@ def load(folder: str | Path, bar=iter) -> Tokens:
     manifest = read_manifest(folder)
     end = manifest["end"]
     counts, parts = np.zeros(end + 1, dtype=np.int64), []
-    for shard in bar(manifest["shards"]):
-        part, held = _read_shard(Path(folder) / shard["file"], shard, end)
-        parts.append((shard["file"], part))
+    for number, shard in enumerate(bar(manifest["shards"])):
+        part, held = _read_shard(Path(folder) / _shard_name(number), shard, end)
+        parts.append((_shard_name(number), part))
         counts += held
     return Tokens(parts, end, sum(shard["bytes"] for shard in manifest["shards"]), counts, manifest["digest"])
 
@@ -160,13 +165,13 @@ def load(folder: str | Path, bar=iter) -> Tokens:
 def _read_shard(path: Path, shard: dict, end: int) -> tuple[np.ndarray, np.ndarray]:
     """(its ids, mapped; how often each stands there)"""
     try:
-        ids = np.load(path, mmap_mode="r", allow_pickle=False)
+        ids = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or 'it is cut off'})") from None
-    except (ValueError, EOFError) as error:
-        raise CorpusError(f"{path}: is not a .npy file, or is cut off ({error})") from None
+    except (ValueError, EOFError, SyntaxError, TokenError):  # NumPy reads the header as Python
+        raise CorpusError(f"{path}: is not a .npy file, or is damaged or cut off") from None
     expected = f"{shard['tokens']} ids of {_dtype(end)}"
-    if getattr(ids, "shape", None) != (shard["tokens"],) or ids.dtype != _dtype(end):
+    if ids.shape != (shard["tokens"],) or ids.dtype != _dtype(end):
         raise CorpusError(f"{path}: holds {ids.dtype} of shape {ids.shape}, expected {expected}")
     counts = np.zeros(end + 1, dtype=np.int64)
     whole = sha256(read_bytes(path, ids.offset))
@@ -194,7 +199,6 @@ def _write_shard(folder: Path, number: int, ids: np.ndarray, ends: list[int]) ->
     whole.update(ids)
     write_pieces(folder / _shard_name(number), [header.getvalue(), memoryview(ids).cast("B")])
     return {
-        "file": _shard_name(number),
         "documents": len(ends),
         "tokens": len(ids),
         "bytes": sum(ends),

@@ -1,8 +1,8 @@
 """A run at one moment, as one file: all that the next step depends on.
 
-One file and not a pair, so that it is there or not there: arrays and settings can never be of different steps. It
-is a safetensors file with a digest (see `eiwref/tensors.py`); floats keep their width, so that what goes on from it
-computes the same bits. Left out: the network as a finished model, which `eiwref train` writes at the end.
+One file and not a pair, so that it is there or not there: arrays and settings can never be of different steps.
+It is a safetensors file with a digest (see `eiwref/tensors.py`); floats keep their width, so that the run goes on
+with the same bits. Left out: the network as a finished model, which `eiwref train` writes at the end.
 """
 
 import json

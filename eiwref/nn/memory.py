@@ -76,7 +76,7 @@ def _pass(config: Config, batch: int) -> int:
     chunk = min(rows, max(1, LOGITS_AT_ONCE // c.symbols)) * c.symbols
     output = c.d_model * c.symbols
     # A chunk's logits, softmax and their gradient stay while the next one's are made, and through what follows.
-    output_layer = min(5, 3 * -(-rows * c.symbols // chunk)) * chunk + 2 * output
+    output_layer = min(4, 3 * -(-rows * c.symbols // chunk)) * chunk + 2 * output
     attention = 3 * scores + 4 * rows * c.d_model
     blocks = 3 * chunk + output + grads + max(attention, 2 * rows * c.d_mlp + rows * c.d_model)
     return kept + max(output_layer, blocks)

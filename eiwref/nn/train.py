@@ -28,8 +28,8 @@ class Crops:
 
     `stream`: ids of documents end to end, each followed by `end`; an array, or anything else with a length that
     gives arrays for slices. A piece is preceded by the start (`end + 1`), as it will be when a window or a
-    document begins. `begins` (batch,) is where the pieces of the newest batch begin. All that the next batch depends
-    on is the state of `rng`. Raises `ModelError` if the stream is shorter than a piece.
+    document begins. `begins` (batch,) is where the pieces of the newest batch begin. All that the next batch
+    depends on is the state of `rng`. Raises `ModelError` if the stream is shorter than a piece.
     """
 
     def __init__(self, stream, context: int, batch: int, end: int, rng: np.random.Generator):
