@@ -17,7 +17,7 @@ from eiwref import run as runs
 from eiwref.corpus import tokens
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.nn import checkpoint, memory
-from eiwref.nn.optim import Adafactor, AdamW
+from eiwref.nn.optim import Adafactor, AdamW, clip_by_norm
 from eiwref.nn.train import Steps, crops, train
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.nn.watch import DEVIATIONS, NATS, QUIET, Watch
@@ -34,7 +34,7 @@ PLAN = Plan(steps=12, batch=4, warm_up=3, seed=5)
 
 
 def trained(folder=None, plan=PLAN, arrange=Steps, **every):
-    every = {"checkpoint_every": 3, "evaluate_every": 5} | every
+    every = {"checkpoint_every": 5, "evaluate_every": 5} | every
     return run(Transformer(CONFIG), STREAM, plan, folder, HELD_OUT, arrange=arrange, **every)
 
 
@@ -67,7 +67,7 @@ def whole(tmp_path_factory):
 
 def test_a_runs_folder(whole):
     path, done = whole
-    names = [f"checkpoint-{step:08d}.safetensors" for step in (9, 12)]
+    names = [f"checkpoint-{step:08d}.safetensors" for step in (10, 12)]
     assert sorted(file.name for file in path.iterdir()) == [*names, "config.json", "curve.png", "log.jsonl"]
     rows = log(path)
     steps = [row for row in rows if "loss" in row]
@@ -93,6 +93,24 @@ def test_a_run_computes_what_train_does(whole):
     assert step.loss == whole[1].losses[-1]
     for done in (whole[1], trained()):
         assert all((done.params[name] == values).all() for name, values in last.items())
+
+
+def test_steps_are_what_they_say():
+    """Spelled out: gradient, clipping, update with the number of the step."""
+    network, optimizer = Transformer(CONFIG), AdamW()
+    rng = np.random.default_rng(1)
+    params = network.init(rng)
+    steps, state = Steps(network, params, optimizer, largest_norm=0.5), optimizer.init(params)
+    batches = crops([IDS], CONFIG.context, 2, 256, rng)
+    for number in (1, 2, 3):
+        ids, targets = next(batches)
+        loss, grads = network.loss(params, ids, targets)
+        clipped, norm = clip_by_norm(grads, 0.5)
+        params, state = optimizer.update(params, clipped, state, number, 0.01)
+        assert steps.step(ids, targets, number, 0.01) == (float(loss), norm)
+        for one, other in ((steps.params, params), (steps.state, state)):
+            assert all((one[name] == values).all() for name, values in other.items())
+    assert norm > 0.5
 
 
 class Killed(BaseException):
@@ -136,10 +154,10 @@ def test_killed_at_every_write(whole, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("no_pictures")
 def test_killed_between_two_steps_again_and_again(whole, tmp_path):
-    """One step further each time."""
+    """A checkpoint further each time."""
 
     class Mortal(Steps):
-        lives = 4
+        lives = 7
 
         def step(self, *arguments):
             self.lives -= 1
@@ -147,7 +165,7 @@ def test_killed_between_two_steps_again_and_again(whole, tmp_path):
                 raise Killed
             return super().step(*arguments)
 
-    for _ in range(3):
+    for _ in range(2):
         with pytest.raises(Killed):
             trained(Folder(tmp_path, {}, resume=True), arrange=Mortal)
     trained(Folder(tmp_path, {}, resume=True))
@@ -193,7 +211,7 @@ def test_a_torn_checkpoint_leaves_one(whole, tmp_path):
     newest.write_bytes(newest.read_bytes()[:-9])
     trained(Folder(tmp_path, {}, True, said.append))
     assert len(said) == 1
-    assert "00000012.safetensors: is not a checkpoint, or is damaged; going on from checkpoint-00000009" in said[0]
+    assert "00000012.safetensors: is not a checkpoint, or is damaged; going on from checkpoint-00000010" in said[0]
     assert log(tmp_path) == log(whole[0])
     assert arrays(tmp_path) == arrays(whole[0])
     for path in (older, newest):
