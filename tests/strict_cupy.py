@@ -73,6 +73,7 @@ def _on_device(function):
 
 NAMES = [
     "isfinite",
+    "empty",
     "zeros",
     "zeros_like",
     "arange",

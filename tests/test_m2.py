@@ -62,7 +62,7 @@ def test_samples_follow_the_seed_and_end(monkeypatch):
 
     def certain_of_the_end_at_position_3(params, ids, past):
         logits, cache = forward(params, ids, past)
-        logits[..., -1] = 1e4 if past and past[0][0].shape[2] == 3 else -1e4
+        logits[..., -1] = 1e4 if past and past[0].positions == 3 else -1e4
         return logits, cache
 
     monkeypatch.setattr(m2.network, "forward", certain_of_the_end_at_position_3)

@@ -180,17 +180,49 @@ def test_no_position_sees_the_future(rng, xp):
     assert not np.allclose(logits[:, 13:], again[:, 13:])
 
 
-@pytest.mark.parametrize("steps", [[1] * 20, [7, 1, 12]])
+@pytest.mark.parametrize("steps", [[1] * 20, [0] * 20, [7, 1, 0, 10, 0]])
 def test_decoding_step_by_step_is_the_whole_at_once(steps, rng, xp):
     network, params, ids, _ = composed(SMALL, rng, xp)
     whole, _ = network.forward(params, ids)
-    past, parts, at = None, [], 0
+    past, at = None, 0
     for size in steps:
-        logits, cache = network.forward(params, ids[:, at : at + size], past)
-        past = network.present(cache)
-        parts.append(host(logits))
-        at += size
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), host(whole), rtol=1e-10)
+        some = ids[:, at : at + size] if size else ids[:, at]
+        at += size or 1
+        logits, past = network.step(params, some, past)
+        assert past[0].positions == at
+        np.testing.assert_allclose(host(logits), host(whole)[:, at - 1], rtol=1e-10)
+
+
+def test_a_past_that_several_go_on_from_serves_each(rng, xp):
+    """Texts branch, in any order and after any number of positions; each gets what it would get alone."""
+    network, params, ids, _ = composed(SMALL, rng, xp)
+    before = host(ids)
+
+    def alone(*parts):
+        return host(network.forward(params, xp.asarray(np.concatenate(parts, axis=1)))[0])[:, -1]
+
+    for begin in range(1, 9):
+        stem, ways = before[:, :begin], [before[:, 9:10], before[:, 10:13], before[:, 13:14]]
+        _, past = network.step(params, xp.asarray(stem))
+        ends = [network.step(params, xp.asarray(way), past) for way in ways]
+        for way, (logits, after) in zip(ways, ends, strict=True):
+            np.testing.assert_allclose(host(logits), alone(stem, way), rtol=1e-10)
+            twice = [network.step(params, xp.asarray(before[:, at]), after)[0] for at in (14, 15)]
+            for at, logits in zip((14, 15), twice, strict=True):
+                np.testing.assert_allclose(host(logits), alone(stem, way, before[:, at : at + 1]), rtol=1e-10)
+        swapped = [each.select(xp, xp.asarray(np.array([1, 0, 1]))) for each in past]
+        logits, _ = network.step(params, xp.asarray(before[:, 16][[1, 0, 1]]), swapped)
+        np.testing.assert_allclose(host(logits), alone(stem, before[:, 16:17])[[1, 0, 1]], rtol=1e-10)
+
+
+def test_going_on_step_by_step_copies_only_to_grow(rng, xp):
+    network, params, ids, _ = composed(SMALL, rng, xp)
+    past, owners = None, []
+    for at in range(20):
+        _, past = network.step(params, ids[:, at], past)
+        owners.append(past[0].keys.base)
+    if xp is np:
+        assert sum(one is not other for one, other in zip(owners[1:], owners[2:], strict=False)) == 4  # 4 to 32
 
 
 def test_distance_is_what_the_bias_sees(rng, xp):
@@ -201,7 +233,7 @@ def test_distance_is_what_the_bias_sees(rng, xp):
     out = host(layer.forward(params, xp.asarray(np.tile(rng.standard_normal(8), (1, 6, 1))))[0])
     assert np.allclose(out, out[:, :1])  # the same value everywhere: any weights give it back
     _, cache = layer.forward(params, xp.asarray(rng.standard_normal((1, 40, 8)) * 1e-9))
-    weights = host(cache[3])[0, 0]  # scores are all but the bias alone
+    weights = host(cache[2])[0, 0]  # scores are all but the bias alone
     ratio = weights[30, 25] / weights[30, 30], weights[20, 15] / weights[20, 20]
     assert ratio[0] == pytest.approx(ratio[1], rel=1e-6)
 
@@ -215,9 +247,9 @@ def test_bad_input_is_refused(rng, xp):
             network.forward(params, xp.asarray(bad))
     with pytest.raises(ModelError, match="25 positions are more than the context of 24"):
         network.forward(params, xp.asarray(np.zeros((1, 25), dtype=int)))
-    _, cache = network.forward(params, ids)
-    with pytest.raises(ModelError, match="more than the context"):
-        network.forward(params, ids[:, :5], network.present(cache))
+    _, past = network.step(params, ids)
+    with pytest.raises(ModelError, match="25 positions are more than the context"):
+        network.step(params, ids[:, :5], past)
     with pytest.raises(ModelError, match="heads divide d_model"):
         Config(symbols=5, d_model=10, heads=3, layers=1, d_mlp=4, context=8)
 
