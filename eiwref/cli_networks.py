@@ -1,4 +1,4 @@
-"""The commands for networks: train an M1 or M2, measure an M2, let it write."""
+"""The commands for networks: train an M1 or M2, measure an M2."""
 
 import sys
 from functools import partial
@@ -12,14 +12,13 @@ from eiwref import backend, files
 from eiwref.corpus import sources
 from eiwref.evaluate import id_counts, measure
 from eiwref.experiments.result import environment
-from eiwref.m2 import M2, text_of
+from eiwref.m2 import M2
 from eiwref.nn.optim import Adafactor, AdamW, inverse_square_root, warm_up_and_cosine
 from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import BYTES_AND_END, Predictor
 from eiwref.predictors.network import Network
 from eiwref.predictors.store import save_predictor
-from eiwref.show import printable
 
 BAR = partial(tqdm, unit="", disable=None)
 
@@ -91,21 +90,9 @@ def eval_command(options, predictor: Predictor | None) -> dict:
     return {"command": options.command} | measure(m2, texts, BAR) | {"environment": environment()}
 
 
-def sample_command(options, predictor: Predictor | None) -> dict:
-    """`eiwref sample`: text that M2 makes up."""
-    m2 = M2.load(options.model, predictor, backend.array_module(options.backend))
-    rng = np.random.default_rng(options.seed)
-    ids = list(m2.sample(rng, options.tokens, options.temperature))
-    text, remark = text_of(m2.tokenizer, ids)
-    shown = "\n".join(printable(line) for line in text.split(b"\n"))
-    return {"command": options.command, "tokens": len(ids), "bytes": len(text), "remark": remark, "text": shown}
-
-
 def report(found: dict) -> None:
-    """A line a figure; a text as it is."""
+    """A line a figure; texts have been shown."""
     for name, value in found.items():
-        if name not in ("text", "environment"):
+        if name not in ("samples", "environment"):
             print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
-    if "text" in found:
-        print("\n" + found["text"])
     sys.stdout.flush()

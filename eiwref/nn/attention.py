@@ -31,12 +31,12 @@ def distance_buckets(distances) -> np.ndarray:
 
 
 class Past:
-    """The keys and values of all positions so far, (B, H, S, K) each. It never changes: `append` gives the one after.
+    """The keys and values of all positions so far, (B, H, S, K) each.
 
-    Nobody sees what stands behind a past's own positions in the arrays that it is a view of. The first to go on
-    from it writes there, with nothing to copy, and takes the right to do so along; whoever goes on a second time, by
-    another way, gets arrays of its own. So one text costs a copy only where the room is used up and
-    doubled, and a tree of texts keeps all its nodes.
+    It never changes; `append` gives the one after. Both are views of arrays with room behind them, which no past
+    looks at but its own. The first to go on from a past writes there, with nothing to copy, and takes the right
+    to do so along; whoever goes on a second time, by another way, gets arrays of its own. So a text is copied
+    only where its room is used up and doubled, and a tree of texts keeps all its nodes.
     """
 
     def __init__(self, keys, values, rooms=()):

@@ -130,9 +130,9 @@ class Transformer:
 
         `past`: what the step before gave, a `Past` a block; it stays valid. Errors as in `forward`.
 
-        Ids (B,) are one position of each sequence, like (B, 1). The two differ in speed and in the last bits of floats:
-        NumPy multiplies each sequence of (B, 1) by itself, so that its floats do not depend on its company, but
-        all of (B,) at once, which is several times faster.
+        Ids (B,) are one position of each sequence, as (B, 1) are. The two differ in speed, and in the last bits of
+        floats: NumPy multiplies each sequence of (B, 1) by itself, so that its floats do not depend on its
+        company, but all of (B,) at once, which is several times faster.
         """
         hidden, (_, blocks, _) = self._hidden(params, ids, past)
         last = hidden if ids.ndim == 1 else hidden[:, -1:]
