@@ -86,6 +86,9 @@ NAMES = [
     "concatenate",
     "stack",
     "bincount",
+    "cumsum",
+    "partition",
+    "sort",
     "unique",
 ]
 

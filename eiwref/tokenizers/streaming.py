@@ -16,13 +16,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from eiwref.coding import finite
-from eiwref.coding.bits import from_tokens
+from eiwref.coding.bits import check_ids, from_tokens
 from eiwref.errors import CodeError, SpecError
 from eiwref.tokenizers.ac import ArithmeticCoding
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.equal_text import EqualText
 from eiwref.tokenizers.plain import Bytes, GZip
+from eiwref.windows.padded import Delay
 
 MOST_BYTES_A_SYMBOL = 3  # that a decoder draws: a symbol narrows 2^24 or more to 1 or more, and refills to 2^24
 
@@ -61,9 +62,11 @@ def opening(tokenizer: Tokenizer, text: bytes | str) -> list[int]:
 
     What comes next has a hand in the last bits, so they are left to it. Of equal-info windows there are all but
     the last, which might have taken more text; of AC the tokens whose bits no later byte can change. So a short
-    text may have no ids at all. Raises `SpecError` for schemes whose codes cannot be gone on from.
+    text may have no ids at all. Raises `SpecError` for schemes whose codes are of whole texts alone (delay, too:
+    any of its windows may have left text to the next only because there was no more).
     """
-    if isinstance(tokenizer, GZip | EqualText):
+    delays = isinstance(tokenizer, EqualInfo) and isinstance(tokenizer.scheme, Delay)
+    if delays or isinstance(tokenizer, GZip | EqualText):
         raise SpecError(f"{tokenizer.spec} cannot go on from a text, its code is that of a whole one")
     if isinstance(tokenizer, ArithmeticCoding):
         return tokenizer.settled(text).tolist()
@@ -149,7 +152,7 @@ class _AtTheEnd(TextStream):
         self._ids: list[int] = []
 
     def feed(self, ids):
-        self._ids += ids
+        self._ids += check_ids(ids, self._tokenizer.vocab_size).tolist()
         return b""
 
     def finish(self):
