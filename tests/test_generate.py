@@ -145,6 +145,8 @@ def drawn(network, params, rngs, tokens, *more):
     """The ids of each sequence, its end included."""
     end = network.config.symbols - 1
     rows = np.stack(list(islice(generate.ids(network, params, rngs, *more), tokens)), axis=1).tolist()
+    for row in rows:  # what has ended stays ended
+        assert end not in row or set(row[row.index(end) :]) == {end}
     return [row[: row.index(end) + 1] if end in row else row for row in rows]
 
 
@@ -175,6 +177,19 @@ def test_a_sequence_does_not_depend_on_its_company():
         assert drawn(network, params, rngs_of(8)[:n], 50) == eight[:n]
     assert drawn(network, params, rngs_of(8)[5:6], 50) == eight[5:6]
     assert drawn(network, params, rngs_of(8, seed=2), 50) != eight
+
+
+def test_what_has_ended_leaves_the_batch(monkeypatch):
+    network, params = network_of()
+    sizes, step = [], network.step
+    monkeypatch.setattr(
+        network, "step", lambda params, ids, past: sizes.append(len(ids)) or step(params, ids, past)
+    )
+    lengths = [len(row) for row in drawn(network, params, rngs_of(16), 60)]
+    assert sizes[:2] == [1, 16]
+    assert sizes[-1] < 16
+    for place, size in enumerate(sizes[1:], 1):
+        assert size < 2 * sum(length > place for length in lengths)
 
 
 def test_a_long_prompt_is_read_in_pieces(monkeypatch):

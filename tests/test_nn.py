@@ -194,26 +194,25 @@ def test_decoding_step_by_step_is_the_whole_at_once(steps, rng, xp):
         np.testing.assert_allclose(host(logits), host(whole)[:, at - 1], rtol=1e-10)
 
 
-def test_a_past_that_several_go_on_from_serves_each(rng, xp):
-    """Texts branch, in any order and after any number of positions; each gets what it would get alone."""
-    network, params, ids, _ = composed(SMALL, rng, xp)
-    before = host(ids)
-
-    def alone(*parts):
-        return host(network.forward(params, xp.asarray(np.concatenate(parts, axis=1)))[0])[:, -1]
-
-    for begin in range(1, 9):
-        stem, ways = before[:, :begin], [before[:, 9:10], before[:, 10:13], before[:, 13:14]]
-        _, past = network.step(params, xp.asarray(stem))
-        ends = [network.step(params, xp.asarray(way), past) for way in ways]
-        for way, (logits, after) in zip(ways, ends, strict=True):
-            np.testing.assert_allclose(host(logits), alone(stem, way), rtol=1e-10)
-            twice = [network.step(params, xp.asarray(before[:, at]), after)[0] for at in (14, 15)]
-            for at, logits in zip((14, 15), twice, strict=True):
-                np.testing.assert_allclose(host(logits), alone(stem, way, before[:, at : at + 1]), rtol=1e-10)
-        swapped = [each.select(xp, xp.asarray(np.array([1, 0, 1]))) for each in past]
-        logits, _ = network.step(params, xp.asarray(before[:, 16][[1, 0, 1]]), swapped)
-        np.testing.assert_allclose(host(logits), alone(stem, before[:, 16:17])[[1, 0, 1]], rtol=1e-10)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_past_that_several_go_on_from_serves_each(seed, rng, xp):
+    """A tree of texts that grows anywhere, again and again; each node gives what its text gives alone."""
+    network, params, _, _ = composed(SMALL, rng, xp)
+    draw = np.random.default_rng(seed)
+    nodes = [(np.empty((2, 0), dtype=int), None)]
+    for _ in range(40):
+        text, past = nodes[draw.integers(max(0, len(nodes) - 6), len(nodes))]
+        if past is not None and draw.random() < 0.2:
+            which = draw.integers(0, 2, 2)
+            text, past = text[which], [each.select(xp, xp.asarray(which)) for each in past]
+        more = draw.integers(0, SMALL.symbols, (2, draw.integers(1, 4)))
+        whole = np.concatenate([text, more], axis=1)
+        if whole.shape[1] <= SMALL.context:
+            logits, after = network.step(params, xp.asarray(more), past)
+            alone, _ = network.forward(params, xp.asarray(whole))
+            np.testing.assert_allclose(host(logits), host(alone)[:, -1], rtol=1e-9, atol=1e-12)
+            nodes.append((whole, after))
+    assert len(nodes) > 20
 
 
 def test_going_on_step_by_step_copies_only_to_grow(rng, xp):

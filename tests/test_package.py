@@ -67,7 +67,7 @@ FILES = {
     ],
     "corpus": ["builtin", "sources", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
-    "bench": ["measure", "code", "tokenize", ""],
+    "bench": ["measure", "code", "generate", "tokenize", ""],
 }
 
 
