@@ -221,12 +221,12 @@ def _colour() -> bool:
 
 
 def _network(options) -> int:
-    """eval and sample: the module that has them is imported only when one is asked for."""
-    from eiwref import cli_networks
+    """eval and sample: the modules that have them are imported only when one is asked for."""
+    from eiwref import cli_networks, cli_sample
 
     commands = {
         "eval": cli_networks.eval_command,
-        "sample": cli_networks.sample_command,
+        "sample": cli_sample.sample_command,
     }
     found = commands[options.name](options, _predictor(options))
     if options.json:
@@ -339,10 +339,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("texts", **texts)
     add_backend(command)
 
-    command = add("sample", _network, "text that an M2 makes up")
+    command = add("sample", _network, "text that an M2 (or a byte model M1) makes up")
     command.add_argument("model", metavar="M2")
-    command.add_argument("--tokens", type=_count, default=100, help="at most (default: 100)")
-    command.add_argument("--temperature", type=_positive, default=1.0, help="default: 1.0")
+    command.add_argument("--tokens", type=_count, default=100, help="of each text, at most (default: 100)")
+    command.add_argument("--samples", type=_count, default=1, help="texts at once, in one batch (default: 1)")
+    command.add_argument(
+        "--prompt", default="", metavar="TEXT", help="to go on from, as far as its tokens are whole"
+    )
+    command.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest token (default: 1.0)")
+    command.add_argument("--top-k", type=_count, metavar="K", help="only the K likeliest tokens")
+    command.add_argument(
+        "--top-p", type=float, default=1.0, help="only the likeliest of this share (default: 1.0)"
+    )
     add_seed(command)
     add_backend(command)
     cli_bench.add_command(add)

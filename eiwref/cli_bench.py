@@ -12,6 +12,12 @@ def _code(options) -> dict:
     return code.run(options.command)
 
 
+def _generate(options) -> dict:
+    from eiwref.bench import generate
+
+    return generate.run(options.command)
+
+
 def _tokenize(options) -> dict:
     from itertools import chain
 
@@ -22,7 +28,7 @@ def _tokenize(options) -> dict:
     return tokenize.run(options.command, list(chain.from_iterable(sources.documents(name) for name in texts)))
 
 
-SUBJECTS: dict[str, Callable] = {"code": _code, "tokenize": _tokenize}
+SUBJECTS: dict[str, Callable] = {"code": _code, "generate": _generate, "tokenize": _tokenize}
 
 
 def add_command(add: Callable) -> None:
@@ -32,7 +38,8 @@ def add_command(add: Callable) -> None:
     command.add_argument(
         "subject",
         choices=tuple(SUBJECTS),
-        help="code: arithmetic coding, symbols/s; tokenize: 16-bit windows against subword tokenizers, MB/s",
+        help="code: arithmetic coding, symbols/s; generate: what an M2 writes, tokens/s; "
+        "tokenize: 16-bit windows against subword tokenizers, MB/s",
     )
     command.add_argument("texts", nargs="*", metavar="TEXT", help="for tokenize, as for fit (default: builtin)")
 

@@ -1,4 +1,4 @@
-"""The commands for a trained M2: measure it, let it write."""
+"""The command that measures a trained M2, and how networks' commands report."""
 
 import sys
 from functools import partial
@@ -11,9 +11,8 @@ from eiwref import backend
 from eiwref.corpus import sources
 from eiwref.evaluate import measure
 from eiwref.experiments.result import environment
-from eiwref.m2 import M2, text_of
+from eiwref.m2 import M2
 from eiwref.predictors.base import Predictor
-from eiwref.show import printable
 
 BAR = partial(tqdm, unit="", disable=None)
 
@@ -25,21 +24,9 @@ def eval_command(options, predictor: Predictor | None) -> dict:
     return {"command": options.command} | measure(m2, texts, BAR) | {"environment": environment()}
 
 
-def sample_command(options, predictor: Predictor | None) -> dict:
-    """`eiwref sample`: text that M2 makes up."""
-    m2 = M2.load(options.model, predictor, backend.array_module(options.backend))
-    rng = np.random.default_rng(options.seed)
-    ids = list(m2.sample(rng, options.tokens, options.temperature))
-    text, remark = text_of(m2.tokenizer, ids)
-    shown = "\n".join(printable(line) for line in text.split(b"\n"))
-    return {"command": options.command, "tokens": len(ids), "bytes": len(text), "remark": remark, "text": shown}
-
-
 def report(found: dict) -> None:
-    """A line a figure; a text as it is."""
+    """A line a figure; texts have been shown."""
     for name, value in found.items():
-        if name not in ("text", "environment"):
+        if name not in ("samples", "environment"):
             print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
-    if "text" in found:
-        print("\n" + found["text"])
     sys.stdout.flush()

@@ -6,7 +6,7 @@ it holds how often each id stood in the training text, so that M2 can be held ag
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,14 +14,13 @@ import numpy as np
 
 from eiwref import tensors
 from eiwref.backend import to_numpy
-from eiwref.errors import CodeError, EiwrefError, ModelError
+from eiwref.errors import EiwrefError, ModelError
 from eiwref.files import read_bytes, write_bytes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
-from eiwref.tokenizers.ac import ArithmeticCoding
+from eiwref.tokenizers import streaming
 from eiwref.tokenizers.base import Tokenizer
-from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.registry import tokenizer
 
 FORMAT = "eiwref.m2.2"
@@ -75,48 +74,19 @@ class M2:
             )
         return cls(reader, network, params, counts)
 
-    def sample(self, rng: np.random.Generator, tokens: int, temperature: float = 1.0) -> Iterator[int]:
-        """Ids one by one, until the end of the document, `tokens` of them, or the context is full."""
-        config, xp = self.network.config, self.network.xp
-        symbol, past = config.start, None
-        for _ in range(min(tokens, config.context)):
-            logits, cache = self.network.forward(self.params, xp.asarray(np.array([[symbol]])), past)
-            past = self.network.present(cache)
-            # Random numbers come from NumPy on either backend, so that a seed means the same text.
-            scaled = to_numpy(logits[0, -1]).astype(np.float64) / temperature
-            p = np.exp(scaled - scaled.max())
-            symbol = int(rng.choice(len(p), p=p / p.sum()))
-            if symbol == config.symbols - 1:
-                return
-            yield symbol
-
 
 def m1_config(tokenizer: Tokenizer) -> Config | None:
     """The network behind a tokenizer that asks one at every byte, as FLOPs are counted (paper, section 3.6)."""
     return tokenizer.model.network.config if isinstance(tokenizer.model, Network) else None
 
 
-def text_of(tokenizer: Tokenizer, ids: list[int]) -> tuple[bytes, str]:
-    """(text, what was wrong with the ids or "") of ids that an M2 made up.
+def text_of(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[bytes, str]:
+    """(text, what was wrong with the ids or "") of ids that an M2 made up; see `tokenizers.streaming`.
 
-    Tokens after the last whole window are dropped; a code that no text has gives the longest text whose
+    What comes after the last whole window is dropped; a code that no text has gives the longest text whose
     interval holds it. AC gives the text up to where its bits run out. Other schemes give nothing where the ids are
-    malformed.
+    malformed. Raises `CodeError` for ids outside the vocabulary.
     """
-    if isinstance(tokenizer, ArithmeticCoding):
-        return tokenizer.decode_made_up(ids)
-    if not isinstance(tokenizer, EqualInfo):
-        try:
-            return tokenizer.decode_bytes(ids), ""
-        except CodeError as error:
-            return b"", str(error)
-    window_bits, token_bits = tokenizer.scheme.window_bits, tokenizer.token_bits
-    # Where windows straddle tokens, whole windows and whole tokens meet only every few.
-    meet = int(np.lcm(window_bits, token_bits)) // token_bits
-    whole = ids[: len(ids) // meet * meet]
-    windows = tokenizer.decode_windows(whole)
-    invalid = sum(not window.valid for window in windows)
-    remarks = [f"{invalid} of {len(windows)} windows are codes of no text"] if invalid else []
-    if len(whole) < len(ids):
-        remarks.append(f"the last {len(ids) - len(whole)} tokens are no whole window")
-    return b"".join(window.text for window in windows), ", ".join(remarks)
+    stream = streaming.stream(tokenizer)
+    text = stream.feed(ids) + stream.finish()
+    return text, stream.remark

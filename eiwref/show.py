@@ -42,8 +42,12 @@ def describe(tokenizer: EqualInfo, data: bytes) -> list[dict]:
 
 def printable(text: bytes) -> str:
     """UTF-8 as it is; control characters and bytes that are not UTF-8 as escapes."""
-    shown = text.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    return escaped(text.decode("utf-8", "backslashreplace"))
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """Control characters, but for those to `keep`, as escapes."""
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def render(rows: list[dict], colour: bool) -> str:

@@ -73,6 +73,7 @@ def _on_device(function):
 
 NAMES = [
     "isfinite",
+    "empty",
     "zeros",
     "zeros_like",
     "arange",
@@ -85,6 +86,9 @@ NAMES = [
     "concatenate",
     "stack",
     "bincount",
+    "cumsum",
+    "partition",
+    "sort",
     "unique",
 ]
 

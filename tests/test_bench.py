@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from eiwref.bench import code, measure
+from eiwref.bench import code, generate, measure
 from eiwref.cli import main
 from eiwref.errors import EiwrefError
 
@@ -110,3 +110,11 @@ def test_the_command(no_peers, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["bench", "nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+def test_what_an_m2_writes_is_counted():
+    found = generate.run("a command", size="tiny", context=8, tokens=4, batches=(1, 2), rounds=1)
+    assert [row["unit"] for row in found["rows"]] == ["tokens/s", "bytes/s"] * 4
+    assert all(row["ours"] > 0 for row in found["rows"])
+    assert "2 at once" in found["rows"][2]["case"]
+    assert found["settings"]["size"] == "tiny"

@@ -1,6 +1,7 @@
 """Gradients by hand against differences in float64, and the checker against wrong backward passes."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -180,17 +181,48 @@ def test_no_position_sees_the_future(rng, xp):
     assert not np.allclose(logits[:, 13:], again[:, 13:])
 
 
-@pytest.mark.parametrize("steps", [[1] * 20, [7, 1, 12]])
+@pytest.mark.parametrize("steps", [[1] * 20, [0] * 20, [7, 1, 0, 10, 0]])
 def test_decoding_step_by_step_is_the_whole_at_once(steps, rng, xp):
     network, params, ids, _ = composed(SMALL, rng, xp)
     whole, _ = network.forward(params, ids)
-    past, parts, at = None, [], 0
+    past, at = None, 0
     for size in steps:
-        logits, cache = network.forward(params, ids[:, at : at + size], past)
-        past = network.present(cache)
-        parts.append(host(logits))
-        at += size
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), host(whole), rtol=1e-10)
+        some = ids[:, at : at + size] if size else ids[:, at]
+        at += size or 1
+        logits, past = network.step(params, some, past)
+        assert past[0].positions == at
+        np.testing.assert_allclose(host(logits), host(whole)[:, at - 1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_past_that_several_go_on_from_serves_each(seed, rng, xp):
+    """A tree of texts that grows anywhere, again and again; each node gives what its text gives alone."""
+    network, params, _, _ = composed(SMALL, rng, xp)
+    draw = np.random.default_rng(seed)
+    nodes = [(np.empty((2, 0), dtype=int), None)]
+    for _ in range(40):
+        text, past = nodes[draw.integers(max(0, len(nodes) - 6), len(nodes))]
+        if past is not None and draw.random() < 0.2:
+            which = draw.integers(0, 2, 2)
+            text, past = text[which], [each.select(xp, xp.asarray(which)) for each in past]
+        more = draw.integers(0, SMALL.symbols, (2, draw.integers(1, 4)))
+        whole = np.concatenate([text, more], axis=1)
+        if whole.shape[1] <= SMALL.context:
+            logits, after = network.step(params, xp.asarray(more), past)
+            alone, _ = network.forward(params, xp.asarray(whole))
+            np.testing.assert_allclose(host(logits), host(alone)[:, -1], rtol=1e-9, atol=1e-12)
+            nodes.append((whole, after))
+    assert len(nodes) > 20
+
+
+def test_going_on_step_by_step_copies_only_to_grow(rng, xp):
+    network, params, ids, _ = composed(SMALL, rng, xp)
+    past, owners = None, []
+    for at in range(20):
+        _, past = network.step(params, ids[:, at], past)
+        owners.append(past[0].keys.base)
+    if xp is np:
+        assert sum(one is not other for one, other in pairwise(owners[1:])) == 4  # to 4, 8, 16, 32
 
 
 def test_distance_is_what_the_bias_sees(rng, xp):
@@ -201,7 +233,7 @@ def test_distance_is_what_the_bias_sees(rng, xp):
     out = host(layer.forward(params, xp.asarray(np.tile(rng.standard_normal(8), (1, 6, 1))))[0])
     assert np.allclose(out, out[:, :1])  # the same value everywhere: any weights give it back
     _, cache = layer.forward(params, xp.asarray(rng.standard_normal((1, 40, 8)) * 1e-9))
-    weights = host(cache[3])[0, 0]  # scores are all but the bias alone
+    weights = host(cache[2])[0, 0]  # scores are all but the bias alone
     ratio = weights[30, 25] / weights[30, 30], weights[20, 15] / weights[20, 20]
     assert ratio[0] == pytest.approx(ratio[1], rel=1e-6)
 
@@ -215,9 +247,9 @@ def test_bad_input_is_refused(rng, xp):
             network.forward(params, xp.asarray(bad))
     with pytest.raises(ModelError, match="25 positions are more than the context of 24"):
         network.forward(params, xp.asarray(np.zeros((1, 25), dtype=int)))
-    _, cache = network.forward(params, ids)
-    with pytest.raises(ModelError, match="more than the context"):
-        network.forward(params, ids[:, :5], network.present(cache))
+    _, past = network.step(params, ids)
+    with pytest.raises(ModelError, match="25 positions are more than the context"):
+        network.step(params, ids[:, :5], past)
     with pytest.raises(ModelError, match="heads divide d_model"):
         Config(symbols=5, d_model=10, heads=3, layers=1, d_mlp=4, context=8)
 

@@ -38,7 +38,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import eiwref
-from eiwref import demo, plots, show
+from eiwref import demo, generate, plots, show
 from eiwref.coding import exact
 from eiwref.corpus import builtin
 from eiwref.evaluate import id_counts, measure, model_bits
@@ -337,9 +337,8 @@ print(f"(and {with_end - token_bits.sum():.1f} bits more to say that the documen
 
 # %%
 assert reader.decode_bytes(ids) == sentence
-made_up = list(m2.sample(np.random.default_rng(1), tokens=120))
-text, remark = text_of(reader, made_up)
-print(show.printable(text), remark)
+*_, [made_up] = generate.texts(m2, [np.random.default_rng(1)], tokens=120)
+print(show.printable(made_up.text), made_up.remark)
 
 # %% [markdown]
 # Careful: how much of this is M2's doing? *Any* tokens decode to text that looks a little like English, for M1

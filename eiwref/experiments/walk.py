@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from eiwref import generate
 from eiwref.backend import array_module, to_numpy
 from eiwref.corpus import builtin, sources
 from eiwref.evaluate import id_counts, measure, model_bits, uniform_bits
@@ -143,7 +144,7 @@ def _walk(spec: str, packed: bytes, seed: int, backend: str) -> dict:
     params, facts, curve = _train(network, documents, size, plan, seeds, None)
     m2 = M2(reader, network, params, id_counts(documents, reader.vocab_size))
     rng = np.random.default_rng(seeds)
-    text, remark = text_of(reader, list(m2.sample(rng, M2_SIZE["context"])))
+    *_, [written] = generate.texts(m2, [rng], M2_SIZE["context"])
     noise, _ = text_of(reader, rng.integers(0, reader.vocab_size, M2_SIZE["context"]).tolist())
     theirs = paper_value(spec)
     return (
@@ -153,8 +154,8 @@ def _walk(spec: str, packed: bytes, seed: int, backend: str) -> dict:
             "seconds": round(time.perf_counter() - started, 1),
             "uniform_of_training_text": uniform_bits(sum(map(len, documents)), reader.vocab_size) / size,
             "curve": curve,
-            "sample": printable(text),
-            "sample_remark": remark,
+            "sample": printable(written.text),
+            "sample_remark": written.remark,
             "random_ids": printable(noise),
             "paper_bits_per_byte": theirs["bits_per_byte"],
             "paper_flops_per_byte": theirs["mflops_per_byte"] * 1e6,

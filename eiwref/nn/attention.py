@@ -30,6 +30,51 @@ def distance_buckets(distances) -> np.ndarray:
     return np.where(distances < exact, distances, wide)
 
 
+class Past:
+    """The keys and values of all positions so far, (B, H, S, K) each.
+
+    It never changes; `append` gives the one after. Both are views of arrays with room behind them, which no past
+    looks at but its own. The first to go on from a past writes there, with nothing to copy, and takes the right
+    to do so along; whoever goes on a second time, by another way, gets arrays of its own. So a text is copied
+    only where its room is used up and doubled, and a tree of texts keeps all its nodes.
+    """
+
+    def __init__(self, keys, values, rooms=()):
+        self.keys, self.values = keys, values
+        self._rooms = [rooms] if rooms else []  # taken by the first, which is one even among threads
+
+    @property
+    def positions(self) -> int:
+        return self.keys.shape[2]
+
+    def append(self, xp, keys, values) -> "Past":
+        """The past after these positions, (B, H, T, K) each."""
+        after = self.positions + keys.shape[2]
+        try:
+            rooms = self._rooms.pop()
+        except IndexError:
+            rooms = ()
+        if not rooms or rooms[0].shape[2] < after:
+            room = 1 << (after - 1).bit_length()
+            rooms = [_with_room(xp, old, room) for old in (self.keys, self.values)]
+        for array, new in zip(rooms, (keys, values), strict=True):
+            array[:, :, self.positions : after] = new
+        return Past(*(array[:, :, :after] for array in rooms), rooms)
+
+    def select(self, xp, which) -> "Past":
+        """The past of which[i] for each i: for sequences that go on by several ways, or no more."""
+        rooms = [_with_room(xp, old[which], self.positions + 1) for old in (self.keys, self.values)]
+        return Past(*(array[:, :, : self.positions] for array in rooms), rooms)
+
+
+def _with_room(xp, old, room):
+    """(B, H, room, K) that begins with `old`."""
+    b, h, s, k = old.shape
+    array = xp.empty((b, h, room, k), dtype=old.dtype)
+    array[:, :, :s] = old
+    return array
+
+
 class Attention:
     """params: query, key, value, output (D, D); bias (BUCKETS, H)."""
 
@@ -45,14 +90,16 @@ class Attention:
         return weights | {"bias": rng.standard_normal((BUCKETS, heads)) * 0.02}
 
     def forward(self, params, x, past=None):
-        """(out, cache); `past`: what `present` gave for the positions before x's, when decoding step by step."""
+        """(out, cache) of x (B, T, D), or (B, D) for one position each.
+
+        `past`: what `present` gave for the positions before x's, when decoding step by step.
+        """
         xp = self.xp
         q, q_cache = self._project(params["query"], x)  # (B, H, T, K)
         k, k_cache = self._project(params["key"], x)
         v, v_cache = self._project(params["value"], x)
-        if past is not None:
-            k = xp.concatenate([past[0], k], axis=2)  # (B, H, S, K)
-            v = xp.concatenate([past[1], v], axis=2)
+        present = Past(k, v) if past is None else past.append(xp, k, v)
+        k, v = present.keys, present.values  # (B, H, S, K)
         buckets, masked = self._positions(q.shape[2], k.shape[2])  # (T, S) each
         scale = q.shape[-1] ** -0.5
         scores = q @ k.swapaxes(-1, -2) * scale  # (B, H, T, S)
@@ -60,12 +107,13 @@ class Attention:
         scores = xp.where(masked, xp.asarray(MASKED, dtype=scores.dtype), scores)
         weights = xp.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)  # (B, H, T, S)
-        mixed, out_cache = self._merge(params["output"], weights @ v)  # (B, T, D)
-        return mixed, (q, k, v, weights, scale, buckets, q_cache, k_cache, v_cache, out_cache)
+        mixed, out_cache = self._merge(params["output"], weights @ v, x.shape)  # like x
+        return mixed, (q, present, weights, scale, buckets, q_cache, k_cache, v_cache, out_cache)
 
     def backward(self, dout, cache):
         """For a forward pass without `past`: all positions at once."""
-        q, k, v, weights, scale, buckets, q_cache, k_cache, v_cache, out_cache = cache
+        q, present, weights, scale, buckets, q_cache, k_cache, v_cache, out_cache = cache
+        k, v = present.keys, present.values
         dmixed, doutput = Linear.backward(dout, out_cache)
         dattended = self._split(dmixed)  # (B, H, T, K)
         dv = weights.swapaxes(-1, -2) @ dattended
@@ -87,9 +135,9 @@ class Attention:
         return dx_q + dx_k + dx_v, grads
 
     @staticmethod
-    def present(cache):
-        """The keys and values so far, to be passed as `past` at the next step."""
-        return cache[1], cache[2]
+    def present(cache) -> Past:
+        """What to pass as `past` at the next step."""
+        return cache[1]
 
     def _positions(self, t, s):
         """(buckets, masked), each (T, S), of the last t of s positions looking back; none may look ahead."""
@@ -106,8 +154,8 @@ class Attention:
         return self.xp.stack(columns, axis=1).astype(dscores.dtype)
 
     def _split(self, x):
-        b, t, d = x.shape
-        return x.reshape(b, t, self.heads, d // self.heads).transpose(0, 2, 1, 3)  # (B, H, T, K)
+        b, d = x.shape[0], x.shape[-1]
+        return x.reshape(b, -1, self.heads, d // self.heads).transpose(0, 2, 1, 3)  # (B, H, T, K)
 
     @staticmethod
     def _join(x):
@@ -122,5 +170,5 @@ class Attention:
         dx, grads = Linear.backward(self._join(dout), cache)
         return dx, grads["weight"]
 
-    def _merge(self, weight, attended):
-        return Linear.forward({"weight": weight}, self._join(attended))
+    def _merge(self, weight, attended, shape):
+        return Linear.forward({"weight": weight}, self._join(attended).reshape(shape))

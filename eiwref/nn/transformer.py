@@ -115,15 +115,29 @@ class Transformer:
                 return f"blocks.{i}"
         return "output"
 
-    def forward(self, params, ids, past=None):
+    def forward(self, params, ids):
         """(logits (B, T, symbols), cache) of ids (B, T).
 
-        `past`: `present(cache)` of the positions before, to decode step by step. Raises `ModelError` for ids
-        outside the vocabulary (a GPU would wrap them silently) and for more positions than the context.
+        Raises `ModelError` for ids outside the vocabulary (a GPU would wrap them silently) and for more
+        positions than the context.
         """
-        hidden, cache = self._hidden(params, ids, past)
+        hidden, cache = self._hidden(params, ids)
         logits, output_cache = Linear.forward(self._output(params), hidden)  # (B, T, V)
         return logits, (cache, output_cache)
+
+    def step(self, params, ids, past=None):
+        """(logits (B, symbols) after the last of ids (B, T), past): for decoding, a position or more at a time.
+
+        `past`: what the step before gave, a `Past` a block; it stays valid. Errors as in `forward`.
+
+        Ids (B,) are one position of each sequence, as (B, 1) are. The two differ in speed, and in the last bits of
+        floats: NumPy multiplies each sequence of (B, 1) by itself, so that its floats do not depend on its
+        company, but all of (B,) at once, which is several times faster.
+        """
+        hidden, (_, blocks, _) = self._hidden(params, ids, past)
+        last = hidden if ids.ndim == 1 else hidden[:, -1:]
+        logits, _ = Linear.forward(self._output(params), last)  # (B, V) or (B, 1, V)
+        return logits.reshape(len(ids), -1), [Attention.present(cache) for _, cache, _, _ in blocks]
 
     def backward(self, dlogits, cache):
         """The gradient of every parameter."""
@@ -176,11 +190,6 @@ class Transformer:
             grads |= _under("output", {"weight": doutput})
         return grads
 
-    @staticmethod
-    def present(cache):
-        """Keys and values of every block, for `past`."""
-        return [Attention.present(attention_cache) for _, attention_cache, _, _ in cache[0][1]]
-
     def _block(self, name, params, x, past):
         normed, norm1_cache = self._norm.forward(self._below(f"{name}.norm_attention", params), x)
         attended, attention_cache = self._attention.forward(self._below(f"{name}.attention", params), normed, past)
@@ -211,7 +220,7 @@ class Transformer:
         return {"weight": params["embedding.table"][: self.config.symbols].T * self.config.d_model**-0.5}
 
     def _check(self, ids, past):
-        positions = ids.shape[1] + (past[0][0].shape[2] if past else 0)
+        positions = (ids.shape[1] if ids.ndim == 2 else 1) + (past[0].positions if past else 0)
         if positions > self.config.context:
             raise ModelError(f"{positions} positions are more than the context of {self.config.context}")
         low, high = int(ids.min()), int(ids.max())

@@ -40,7 +40,7 @@ class _State:
 class _States(NamedTuple):
     """A batch of `n` states that have seen equally many symbols."""
 
-    past: list  # keys and values of every block, (n, H, S, K) each
+    past: list  # keys and values of every block
     logits: np.ndarray  # (n, 257)
     seen: int
 
@@ -97,7 +97,9 @@ class Network(Predictor):
         return frequencies.from_weight_rows(weights[:, : self.symbols], self.precision)
 
     def advance_many(self, states, which, symbols):
-        past = [(keys[which], values[which]) for keys, values in states.past]
+        past = states.past
+        if not np.array_equal(which, np.arange(len(states.logits))):
+            past = [each.select(np, which) for each in past]
         return self._step(symbols, past, states.seen + 1)
 
     def static(self):
@@ -118,8 +120,8 @@ class Network(Predictor):
         return cls(network, params, arrays["counts"], symbols, precision)
 
     def _step(self, symbols, past, seen) -> _States:
-        logits, cache = self.network.forward(self.params, symbols[:, None], past)
-        return _States(self.network.present(cache), logits[:, -1].astype(np.float64), seen)
+        logits, past = self.network.step(self.params, symbols[:, None], past)
+        return _States(past, logits.astype(np.float64), seen)
 
     def _over(self, symbols):
         return Network(self.network, self.params, self.counts, symbols, self.precision)

@@ -5,11 +5,12 @@ paper finds that M2 learns nothing from them. The text ends with an end mark (a 
 count. The paper's M1 sees at most 1,024 bytes; ours restarts after as many, see `predictors.limits`.
 """
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from eiwref.coding import finite, stream
-from eiwref.coding.bits import bit_ranges, from_tokens, unpad
-from eiwref.errors import CodeError
+from eiwref.coding.bits import bit_ranges, unpad
 from eiwref.predictors.base import BYTES_AND_END, Predictor
 from eiwref.predictors.limits import Restarting
 from eiwref.tokenizers.base import Tokenizer, as_bytes
@@ -50,15 +51,22 @@ class ArithmeticCoding(Tokenizer):
         unpad(data, length, self.token_bits)
         return bytes(symbols)
 
-    def decode_made_up(self, ids) -> tuple[bytes, str]:
-        """(text, remark) of ids that no encoder wrote: what their bits spell until they end or run out."""
-        text = bytearray()
-        try:
-            for symbol in stream.until_end(finite.Decoder(from_tokens(ids, self.token_bits)), self._model):
-                text.append(symbol)
-        except CodeError as error:
-            return bytes(text), str(error)
-        return bytes(text), ""
+    def symbols_of(self, code: Iterable[int]) -> Iterator[int]:
+        """The text's bytes one by one, from those of its code as they are needed.
+
+        Raises `CodeError` where the code ends before the text does; what comes after that is not looked at.
+        """
+        yield from stream.until_end(finite.Decoder(code), self._model)
+
+    def settled(self, text: bytes | str) -> np.ndarray:
+        """The ids, shape (N,), uint32, that every longer text which begins like this one begins with too."""
+        encoder, model = finite.Encoder(), self._model
+        state = model.start()
+        for symbol in as_bytes(text):
+            encoder.encode(model.cdf(state), symbol)
+            state = model.advance(state, symbol)
+        settled = encoder.settled_bits // self.token_bits
+        return encoder.finish().tokens(self.token_bits)[:settled]
 
     def byte_ranges(self, data):
         encoder, model = finite.Encoder(), self._model

@@ -1,0 +1,92 @@
+"""The command that lets a network write: `eiwref sample`."""
+
+import codecs
+import os
+import sys
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+import eiwref
+from eiwref import backend, generate
+from eiwref.errors import ModelError, PredictorError
+from eiwref.m2 import M2
+from eiwref.predictors.base import Predictor
+from eiwref.predictors.network import Network
+from eiwref.show import escaped
+from eiwref.tokenizers import streaming
+
+
+def sample_command(options, predictor: Predictor | None) -> dict:
+    """`eiwref sample`: shows texts, one alone as it comes, and returns what is to be reported."""
+    m2 = _load(options.model, predictor, backend.array_module(options.backend))
+    choice = generate.Choice(options.temperature, options.top_k, options.top_p)
+    prompt = streaming.opening(m2.tokenizer, os.fsencode(options.prompt))
+    rngs = np.random.default_rng(options.seed).spawn(options.samples)
+    alone = options.samples == 1 and not options.json
+    steps = generate.texts(m2, rngs, options.tokens, prompt, choice)
+    bar = tqdm(steps, total=options.tokens + 2, desc="tokens", unit="", disable=True if alone else None)
+    display = _Display() if alone else None
+    seconds, before, began = 0.0, 0, time.perf_counter()
+    for step, written in enumerate(bar):
+        if step == 0:  # nothing is made up yet
+            before, began = sum(len(one.text) for one in written), time.perf_counter()
+        if display:
+            display.show(written[0].new)
+        seconds = time.perf_counter() - began
+    if display:
+        display.close()
+    made, size = sum(len(one.ids) for one in written), sum(len(one.text) for one in written) - before
+    shown = [_shown(one.text) for one in written]
+    if not options.json and not alone:
+        print("\n\n".join(f"--- {i}\n{text}" for i, text in enumerate(shown, 1)) + "\n")
+    return {
+        "command": options.command,
+        "tokenizer": m2.tokenizer.spec,
+        "prompt_tokens": len(prompt),
+        "tokens": made,
+        "bytes": size,
+        "seconds": seconds,
+        "tokens_per_s": made / seconds,
+        "bytes_per_s": size / seconds,
+        "bytes_per_token": size / made if made else 0.0,
+        "remark": "; ".join(sorted({one.remark for one in written if one.remark})),
+        "samples": [
+            {"tokens": len(one.ids), "text": text, "remark": one.remark}
+            for one, text in zip(written, shown, strict=True)
+        ],
+    }
+
+
+def _load(path: str, predictor: Predictor | None, xp) -> M2:
+    """The M2 in a file, or the M1 taken for one."""
+    try:
+        return M2.load(path, predictor, xp)
+    except ModelError as error:
+        try:
+            m1 = eiwref.load_predictor(path)
+        except PredictorError:
+            raise error from None
+    if not isinstance(m1, Network):
+        raise ModelError(f"{path}: is a predictor without a network, expected an M2 or an M1 of train m1")
+    return generate.over_bytes(m1, xp)
+
+
+def _shown(text: bytes) -> str:
+    return escaped(text.decode("utf-8", "backslashreplace"), keep="\n")
+
+
+class _Display:
+    """Bytes on the terminal as they come; a character waits for its last byte."""
+
+    def __init__(self):
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def show(self, new: bytes, final: bool = False) -> None:
+        sys.stdout.write(escaped(self._decoder.decode(new, final), keep="\n"))
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        self.show(b"", final=True)
+        print("\n")
