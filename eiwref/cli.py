@@ -18,7 +18,6 @@ from tqdm import tqdm
 import eiwref
 from eiwref import backend, cli_bench, cli_train, files, show
 from eiwref.cli_options import count as _count
-from eiwref.cli_options import positive as _positive
 from eiwref.cli_options import seed as _seed
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError, SpecError

@@ -28,18 +28,25 @@ def _tokenize(options) -> dict:
     return tokenize.run(options.command, list(chain.from_iterable(sources.documents(name) for name in texts)))
 
 
-SUBJECTS: dict[str, Callable] = {"code": _code, "generate": _generate, "tokenize": _tokenize}
+def _train(options) -> dict:
+    from eiwref.bench import train
+
+    return train.run(options.command)
+
+
+SUBJECTS: dict[str, Callable] = {"code": _code, "generate": _generate, "tokenize": _tokenize, "train": _train}
 
 
 def add_command(add: Callable) -> None:
     """Give the parser its `bench`; `add` is the one that adds all the others."""
-    text = "measure ours beside the libraries that are installed, in one run on one core"
+    text = "measure ours beside the libraries that are installed, in one run"
     command = add("bench", _bench, text, predictor=False)
     command.add_argument(
         "subject",
         choices=tuple(SUBJECTS),
         help="code: arithmetic coding, symbols/s; generate: what an M2 writes, tokens/s; "
-        "tokenize: 16-bit windows against subword tokenizers, MB/s",
+        "tokenize: 16-bit windows against subword tokenizers, MB/s; "
+        "train: a step of the network, tokens/s",
     )
     command.add_argument("texts", nargs="*", metavar="TEXT", help="for tokenize, as for fit (default: builtin)")
 

@@ -4,7 +4,6 @@ import sys
 from functools import partial
 from itertools import chain
 
-import numpy as np
 from tqdm import tqdm
 
 from eiwref import backend

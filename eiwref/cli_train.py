@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 
@@ -17,6 +17,8 @@ from eiwref.corpus import sources, tokens
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.experiments.result import environment
 from eiwref.m2 import M2
+from eiwref.nn import sizes
+from eiwref.nn.parallel import most_workers
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
@@ -27,10 +29,12 @@ from eiwref.tokenizers.base import Tokenizer
 BAR = partial(tqdm, unit="", disable=None)
 DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
 
-SIZES = (
-    ("d-model", 128, "width of the network"),
-    ("heads", 4, "heads of attention"),
-    ("layers", 2, "blocks"),
+OWN_SIZE = (
+    ("d-model", "width of the network; the MLP's is four times that"),
+    ("heads", "heads of attention"),
+    ("layers", "blocks"),
+)
+NUMBERS = (
     ("context", 128, "positions"),
     ("batch", 16, "sequences a step"),
     ("steps", 300, "steps"),
@@ -50,12 +54,23 @@ def add_commands(add: Callable, texts: dict) -> None:
     command.add_argument("texts", **texts | {"help": "as for fit, or one folder made by eiwref shards"})
     command.add_argument("-o", "--out", required=True, metavar="FILE")
     _add_tokenizer(command, "of an M2, default: the folder's, or EqualInfoAC[b=16, v=65k]", None)
-    for name, default, text in SIZES:
+    command.add_argument(
+        "--size", choices=tuple(sizes.SIZES), default="small", help="3m and larger: the paper's (default: small)"
+    )
+    for name, text in OWN_SIZE:
+        command.add_argument(f"--{name}", type=count, help=f"{text} (default: as --size has it)")
+    for name, default, text in NUMBERS:
         command.add_argument(f"--{name}", type=count, default=default, help=f"{text} (default: {default})")
     command.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adamw", help="default: adamw")
     command.add_argument("--learning-rate", type=positive, default=3e-3, help="of adamw (default: 0.003)")
     command.add_argument("--seed", type=seed, default=0, help="of all that is random (default: 0)")
     command.add_argument("--backend", choices=backend.NAMES, default="numpy", help="default: numpy")
+    command.add_argument(
+        "--threads",
+        type=count,
+        metavar="N",
+        help="cores to use, a divisor of the batch (default: the most there are)",
+    )
     command.add_argument("--run", dest="folder", metavar="FOLDER", help="keep log, checkpoints and curve there")
     command.add_argument(
         "--resume", action="store_true", help="go on with the run in FOLDER; the same command as began it"
@@ -96,17 +111,11 @@ def _train(options) -> int:
     if options.folder is not None:
         files.make_folder(options.folder)
     tokenizer, stream = _tokens(options)
-    config = Config(
-        tokenizer.vocab_size + 1,
-        options.d_model,
-        options.heads,
-        options.layers,
-        4 * options.d_model,
-        options.context,
-    )
+    config = _config(options, tokenizer.vocab_size + 1)
     plan = Plan(
         options.steps, options.batch, options.optimizer, options.learning_rate, options.warm_up, options.seed
     )
+    workers = _workers(options)
     network, held_out = Transformer(config, xp), _held_out(options, tokenizer)
     folder = None
     if options.folder is not None:
@@ -114,7 +123,7 @@ def _train(options) -> int:
         about |= {"tokenizer": tokenizer.spec, "predictor": tokenizer.predictor_digest, "tokens": stream.digest}
         about |= {"held_out": options.held_out, "evaluate_every": options.evaluate_every}
         folder = Folder(options.folder, about, options.resume, _warn)
-    done = run(network, stream, plan, folder, held_out, options.checkpoint_every, options.evaluate_every)
+    done = run(network, stream, plan, folder, held_out, options.checkpoint_every, options.evaluate_every, workers)
     _save(options, tokenizer, network, stream, done)
     symbols = options.steps * options.batch * options.context
     text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
@@ -124,6 +133,7 @@ def _train(options) -> int:
             "command": options.command,
             "file": options.out,
             "parameters_without_embeddings": config.parameters,
+            "threads": workers,
             "steps": options.steps,
             "symbols_seen": symbols,
             "bytes_seen": round(symbols * stream.text_bytes / text_tokens),
@@ -155,6 +165,27 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
     tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, _predictor(options))
     texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
     return tokenizer, tokens.in_memory(tokenizer.encode_batch(texts, BAR), tokenizer, sum(map(len, texts)))
+
+
+def _config(options, symbols: int) -> Config:
+    """The size by name, and what was asked to differ from it."""
+    config = sizes.config(options.size, symbols, options.context)
+    own = {name: getattr(options, name) for name in ("d_model", "heads", "layers") if getattr(options, name)}
+    if "d_model" in own:
+        own["d_mlp"] = 4 * own["d_model"]
+    return replace(config, **own)
+
+
+def _workers(options) -> int:
+    """Processes for NumPy; a GPU takes the readable steps, in one."""
+    if options.backend != "numpy":
+        if options.threads is not None:
+            raise ModelError(f"--threads is for --backend numpy, this is {options.backend}")
+        return 0
+    workers = options.threads or most_workers(options.batch)
+    if options.batch % workers:
+        raise ModelError(f"a batch of {options.batch} cannot be split evenly over {workers} threads")
+    return workers
 
 
 def _held_out(options, tokenizer: Tokenizer) -> HeldOut | None:

@@ -18,8 +18,9 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ from eiwref.evaluate import model_bits
 from eiwref.files import make_folder, read_bytes, write_bytes
 from eiwref.nn import checkpoint, memory
 from eiwref.nn.optim import Adafactor, AdamW, inverse_square_root, warm_up_and_cosine
+from eiwref.nn.parallel import Parallel
 from eiwref.nn.train import Crops, Steps, loop
 from eiwref.nn.transformer import Transformer
 from eiwref.nn.watch import Watch
@@ -173,23 +175,25 @@ def run(
     held_out: HeldOut | None = None,
     checkpoint_every: int = 100,
     evaluate_every: int = 100,
-    arrange: Callable = Steps,
+    workers: int = 0,
 ) -> Done:
     """Train, from the folder's newest checkpoint or from the beginning, and keep everything in the folder.
 
-    `tokens`: a stream of ids (`corpus/tokens.py`). `arrange`: makes what takes the steps, a `Steps` or the like,
-    of network, parameters, optimizer and state. Both `..._every` count steps; the last step has checkpoint and
-    evaluation too. Raises `ModelError` where `loop` does, and before the first step if memory will not do.
+    `tokens`: a stream of ids (`corpus/tokens.py`). `workers`: processes that share each batch (`nn/parallel.py`);
+    with none the readable layers take the steps, as they must on a GPU. Both `..._every` count steps; the last
+    step has checkpoint and evaluation too. Raises `ModelError` where `loop` does, and before the first step if
+    memory will not do.
     """
     optimizer, config = OPTIMIZERS[plan.optimizer], network.config
     if network.xp is np:
-        memory.check(config, plan.batch, optimizer)
+        memory.check(config, plan.batch, optimizer, workers)
     rng = np.random.default_rng(plan.seed)
     batches = Crops(tokens, config.context, plan.batch, config.symbols - 1, rng)
+    arrange = partial(Parallel, workers=workers) if workers else Steps
     rows, past, begun = [], Watch(), 0
     moment = folder and folder.newest(network, optimizer)
     if moment is None:
-        steps = arrange(network, network.init(rng), optimizer, None)
+        steps = arrange(network, network.init(rng), optimizer)
     else:
         steps = arrange(network, moment.params, optimizer, moment.state)
         rng.bit_generator.state = moment.generator
@@ -208,7 +212,7 @@ def run(
 
     bar = tqdm(total=plan.steps, initial=begun, desc="steps", disable=None)
     numbers = range(begun + 1, plan.steps + 1)
-    with bar, _stop_written(folder, tokens, batches, losses):
+    with closing(steps), bar, _stop_written(folder, tokens, batches, losses):
         for step, watch in loop(steps, network, batches, plan.learning_rate_at, numbers, past):
             number, is_last = step.step, step.step == plan.steps
             seen = number * plan.batch * config.context
@@ -225,7 +229,7 @@ def run(
             if folder is not None and (number % checkpoint_every == 0 or is_last):
                 state = rng.bit_generator.state
                 folder.save(checkpoint.Checkpoint(number, steps.params, steps.state, state, watch), network)
-    return Done(steps.params, losses, measured)
+        return Done(steps.params, losses, measured)
 
 
 @contextmanager

@@ -95,6 +95,7 @@ NAMES = [
 xp = types.SimpleNamespace(
     uint8=np.uint8,
     int64=np.int64,
+    array=lambda values: to_device(np.array(values.get() if isinstance(values, Array) else values)),
     asarray=lambda values, dtype=None: to_device(
         np.asarray(values.get() if isinstance(values, Array) else values, dtype=dtype)
     ),

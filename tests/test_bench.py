@@ -7,9 +7,10 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from eiwref.bench import code, generate, measure
+from eiwref.bench import code, generate, measure, train
 from eiwref.cli import main
 from eiwref.errors import EiwrefError
+from eiwref.nn.transformer import Config, Transformer
 
 TINY = {"n": 3, "steps": 4, "rounds": 1}
 
@@ -81,9 +82,8 @@ def test_the_same_seed_gives_the_same_data_and_no_row_twice():
     assert len(np.unique(data.probabilities.reshape(-1, 256), axis=0)) == 30
 
 
-def test_contenders_take_turns(monkeypatch):
+def test_contenders_take_turns():
     clock, order = [0.0], []
-    monkeypatch.setattr(measure.time, "process_time", lambda: clock[0])
 
     def contender(name, durations):
         def run():
@@ -92,9 +92,53 @@ def test_contenders_take_turns(monkeypatch):
 
         return run
 
-    taken = measure.seconds({"a": contender("a", [9, 1, 2, 6]), "b": contender("b", [9, 4, 4, 4])}, rounds=3)
+    taken = measure.seconds(
+        {"a": contender("a", [9, 1, 2, 6]), "b": contender("b", [9, 4, 4, 4])}, 3, lambda: clock[0]
+    )
     assert "".join(order) == "abababab"
     assert taken == {"a": 2, "b": 4}  # the median, without the first round
+
+
+SHAPE = {"tiny": (Config(20, 8, 2, 1, 16, 8), 2)}
+
+
+def test_training_is_measured_with_and_without_its_peer(monkeypatch):
+    monkeypatch.setattr(train, "SHAPES", SHAPE)
+    monkeypatch.setattr(train, "PEAK", 16)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = train.run("a command", ["tiny"], rounds=1)
+    assert found["missing"] == ["torch is not installed and left out: pip install torch"]
+    assert {row["case"] for row in found["rows"]} <= {"tiny, 1 core", "tiny, 2 cores"}
+    assert [row["peer_name"] for row in found["rows"][:2]] == [
+        "our readable layers",
+        "NumPy's matrix product, float32",
+    ]
+    assert all(row["ours"] > 0 and row["ratio"] > 0 for row in found["rows"])
+
+
+def test_the_flops_of_a_token():
+    # 2 layers: 4 + 2 * 4 squares of the width each, and 5 symbols; 3 products of each weight, 2 FLOPs a product.
+    weights = 2 * (4 * 8 * 8 + 2 * 8 * 32) + 5 * 8
+    attention = 2 * 2 * 3 * 2 * 8 * (16 // 2)  # 2 layers, scores and values, 3 products each; half the keys
+    assert train.flops_per_token(Config(5, 8, 2, 2, 32, 16)) == 6 * weights + attention
+
+
+def test_the_peer_has_the_same_loss(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from eiwref.bench import torch_peer
+
+    config = SHAPE["tiny"][0]
+    rng = np.random.default_rng(0)
+    network = Transformer(config)
+    params = {
+        name: v + 0.3 * rng.standard_normal(v.shape, dtype=np.float32) for name, v in network.init(rng).items()
+    }
+    ids, targets = rng.integers(0, 20, (2, 2, 8))
+    expected = float(network.loss(params, ids, targets)[0])
+    for attention in torch_peer.ATTENTIONS:
+        for make in (lambda net: torch_peer.Eager(net, 1), lambda net: torch_peer.Sharded(net, 2)):
+            step = make(torch_peer.Network(config, params, attention)).step
+            assert step(torch.from_numpy(ids), torch.from_numpy(targets)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_command(no_peers, monkeypatch, capsys):

@@ -53,7 +53,7 @@ FILES = {
     ],
     "nn": [
         *("layers", "attention", "transformer", "sizes", "gradcheck", "optim", "watch", "train", "checkpoint"),
-        *("memory", ""),
+        *("arranged", "parallel", "memory", ""),
     ],
     "predictors": ["base", "static", "ngram", "network", "limits", "store"],
     "windows": ["scheme", "stop_cell", "codebook", "table_walk", "lockstep", "padded", "equal_text", ""],
@@ -63,7 +63,7 @@ FILES = {
     ],
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
-    "bench": ["measure", "code", "generate", "tokenize", ""],
+    "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", ""],
 }
 
 

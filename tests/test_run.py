@@ -17,6 +17,7 @@ from eiwref import run as runs
 from eiwref.corpus import tokens
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.nn import checkpoint, memory
+from eiwref.nn.arranged import Arranged
 from eiwref.nn.optim import Adafactor, AdamW, clip_by_norm
 from eiwref.nn.train import Steps, crops, train
 from eiwref.nn.transformer import Config, Transformer
@@ -34,8 +35,11 @@ PLAN = Plan(steps=12, batch=4, warm_up=3, seed=5)
 
 
 def trained(folder=None, plan=PLAN, arrange=Steps, **every):
+    """`arrange`: what stands for `Steps`."""
     every = {"checkpoint_every": 5, "evaluate_every": 5} | every
-    return run(Transformer(CONFIG), STREAM, plan, folder, HELD_OUT, arrange=arrange, **every)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "Steps", arrange)
+        return run(Transformer(CONFIG), STREAM, plan, folder, HELD_OUT, **every)
 
 
 def log(path):
@@ -371,12 +375,20 @@ def test_memory_is_foretold_within_an_eighth(config, batch, optimizer):
     finally:
         tracemalloc.stop()
     assert memory.predict(config, batch, optimizer) == pytest.approx(peak, rel=1 / 8)
+    tracemalloc.start()
+    try:
+        kept = Arranged(config, batch, config.context)
+        made = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    del kept
+    assert memory._arranged(config, batch) * memory.WIDTH == pytest.approx(made, rel=1 / 8)
 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_too_little_memory_is_refused_with_both_figures(monkeypatch, tmp_path):
     assert memory.available() is None or memory.available() > 1e6
-    assert memory.predict(CONFIG, 64, AdamW()) < memory.predict(CONFIG, 64, AdamW(), workers=4)
+    assert memory.predict(CONFIG, 64, AdamW(), workers=1) < memory.predict(CONFIG, 64, AdamW(), workers=4)
     monkeypatch.setattr(memory, "available", lambda: 12_000)
     with pytest.raises(ModelError, match=r"training needs 0\.0 GB of memory and 0\.0 GB are available; take"):
         trained(Folder(tmp_path, {}, resume=False))

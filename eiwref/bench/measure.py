@@ -1,13 +1,13 @@
 """Seconds of several ways to do the same thing, taken in turns.
 
 A machine is not equally fast all the time, and a library measured first may meet it at its best. So every round
-runs all contenders once, in one process and on one core, and each is given by the median of its rounds. Seconds
-are those of the processor, in which what else the machine does counts less.
+runs all contenders once, in one process, and each is given by the median of its rounds. What runs on one core is
+timed in seconds of the processor, in which what else the machine does counts less.
 """
 
 import importlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import metadata
 from types import ModuleType
 
@@ -18,16 +18,20 @@ from tqdm import tqdm
 from eiwref.experiments.result import environment
 
 
-def seconds(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median seconds of each contender, on one core, after one round that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    with threadpool_limits(1), tqdm(total=(rounds + 1) * len(contenders), desc="rounds", disable=None) as bar:
+def seconds(contenders: dict, rounds: int, clock=time.process_time, blas: int | None = 1) -> dict:
+    """The median seconds of each contender, {name: function}, after one round that does not count.
+
+    `blas`: threads of its products, None to leave them to the contenders; with more than one core, `clock` must be
+    one on the wall.
+    """
+    taken: dict = {name: [] for name in contenders}
+    with threadpool_limits(blas), tqdm(total=(rounds + 1) * len(contenders), desc="rounds", disable=None) as bar:
         for _ in range(rounds + 1):
             for name, run in contenders.items():
-                bar.set_postfix_str(name)
-                begin = time.process_time()
+                bar.set_postfix_str(str(name))
+                begin = clock()
                 run()
-                taken[name].append(time.process_time() - begin)
+                taken[name].append(clock() - begin)
                 bar.update()
     return {name: float(np.median(each[1:])) for name, each in taken.items()}
 

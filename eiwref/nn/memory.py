@@ -1,6 +1,7 @@
 """How much memory training will take, before it takes it.
 
-What is counted are the arrays of the readable step (`train.Steps`) that are alive at once, at its two peaks: the
+What is counted are the arrays that are alive at once. The arranged step (`parallel`) makes its own at the
+start and keeps them. The readable step (`train.Steps`) has two peaks: the
 backward pass, when all that the forward pass kept is still there, and the update, when old and new parameters and
 optimizer state stand side by side. Left out: the text's tokens, the interpreter and the matrix library's own
 buffers. The tests hold it against what NumPy asked for: within an eighth.
@@ -11,28 +12,30 @@ from math import prod
 from pathlib import Path
 
 from eiwref.errors import ModelError
+from eiwref.nn.arranged import LOGITS, QUERIES
 from eiwref.nn.optim import Adafactor
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 
 WIDTH = 4  # bytes of a float32
 
 
-def predict(config: Config, batch: int, optimizer, workers: int = 1) -> int:
+def predict(config: Config, batch: int, optimizer, workers: int = 0) -> int:
     """Bytes at the peak of a step with `batch` sequences.
 
-    `workers`: each holds gradients and the activations of its share of the batch; parameters and optimizer state
-    are there once.
+    `workers` as in `run`: each holds gradients and the activations of its share of the batch; parameters and
+    optimizer state are there once, and once more as they are read from or written to a file.
     """
     sizes = [prod(shape) for shape in Transformer(config).shapes().values()]
-    params = sum(sizes)
-    state = _state(config, optimizer)
-    loss = params + state + workers * _pass(config, -(-batch // workers))
+    params, state = sum(sizes), _state(config, optimizer)
+    if workers:
+        return WIDTH * (2 * (params + state) + workers * (params + _arranged(config, -(-batch // workers))))
+    loss = params + state + _pass(config, batch)
     # Gradients before and after clipping, or new parameters and state beside the old: whichever is more.
-    update = 2 * params + state + max((1 + workers) * params, params + state + 4 * max(sizes))
+    update = 2 * params + state + max(2 * params, params + state + 4 * max(sizes))
     return WIDTH * max(loss, update)
 
 
-def check(config: Config, batch: int, optimizer, workers: int = 1) -> None:
+def check(config: Config, batch: int, optimizer, workers: int = 0) -> None:
     """Raise `ModelError` with both figures if a step will need more than there is; where nobody knows, pass."""
     needed, there = predict(config, batch, optimizer, workers), available()
     if there is not None and needed > there:
@@ -80,3 +83,26 @@ def _pass(config: Config, batch: int) -> int:
     attention = 3 * scores + 4 * rows * c.d_model
     blocks = 3 * chunk + output + grads + max(attention, 2 * rows * c.d_mlp + rows * c.d_model)
     return kept + max(output_layer, blocks)
+
+
+def _arranged(config: Config, batch: int) -> int:
+    """Numbers in the arrays of an `Arranged`."""
+    c = config
+    rows = batch * c.context
+    # A block's queries see themselves and what is before them, up to the end of their tile.
+    scores = (
+        batch
+        * c.heads
+        * sum(
+            (min(at + QUERIES, c.context) - at) * min(at + QUERIES, c.context)
+            for at in range(0, c.context, QUERIES)
+        )
+    )
+    slanting = c.heads * (c.context + QUERIES - 1)
+    weights = c.d_model * (3 * c.d_model + c.d_mlp)
+    block = weights + slanting + rows * (6 * c.d_model + 2 + c.heads + c.d_mlp) + scores
+    passing = rows * (6 * c.d_model + 1 + c.d_mlp) + 3 * c.d_model**2 + (QUERIES + 2) * slanting
+    tile = c.heads * QUERIES * c.context
+    at_once = min(rows, max(1, LOGITS // c.symbols))
+    output = at_once * c.symbols + (2 + (at_once < rows)) * c.d_model * c.symbols
+    return c.layers * block + passing + tile + output

@@ -7,6 +7,7 @@ arrays, so that a checkpoint can hold it; `update` gives new parameters and leav
 
 from dataclasses import dataclass
 from math import cos, pi
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class AdamW:
     beta2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.01
+
+    elementwise: ClassVar[bool] = True  # so that a parameter may be updated piece by piece
 
     def init(self, params: dict) -> dict:
         return {f"{kind}.{name}": values * 0 for name, values in params.items() for kind in ("mean", "square")}
@@ -49,6 +52,8 @@ class Adafactor:
     smallest_scale: float = 1e-3
     factored_from: int = 128  # matrices with a smaller side keep all their second moments
     epsilon: float = 1e-30
+
+    elementwise: ClassVar[bool] = False
 
     def init(self, params: dict) -> dict:
         state = {}

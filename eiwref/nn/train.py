@@ -83,6 +83,9 @@ class Steps:
             )
         return float(loss), norm
 
+    def close(self) -> None:
+        """Nothing is held, unlike by `Parallel`."""
+
 
 def loop(
     steps: Steps,
@@ -94,13 +97,13 @@ def loop(
 ) -> Iterator[tuple[Step, Watch]]:
     """Take the steps of these `numbers`; after each: what it did, and the losses so far as the watch sees them.
 
-    `steps`: a `Steps`, or whatever has its `params` and `step`. `learning_rate`: from the step number. Raises
+    `steps`: a `Steps`, or a `Parallel`. `learning_rate`: from the step number. Raises
     `ModelError` with step, layer and batch at a loss or gradient that is not finite and at a spike of the loss.
     """
     for number in numbers:
         batch = tuple(network.xp.asarray(array) for array in next(batches))
         loss, norm = steps.step(*batch, number, learning_rate(number))
-        check(watch, loss, norm, number, network, steps.params, batch, batches.begins)
+        check(watch, loss, norm, number, network, steps, batch, batches.begins)
         watch = watch.after(loss)
         yield Step(number, loss, norm), watch
 

@@ -103,6 +103,16 @@ class Transformer:
             if not bool(self.xp.isfinite(params[name]).all()):
                 raise ModelError(f"array {name} holds numbers that are not finite")
 
+    def check_ids(self, ids, past=None) -> None:
+        """Raise `ModelError` for ids (B, T) outside the vocabulary or more positions than the context."""
+        positions = (ids.shape[1] if ids.ndim == 2 else 1) + (past[0].positions if past else 0)
+        if positions > self.config.context:
+            raise ModelError(f"{positions} positions are more than the context of {self.config.context}")
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high > self.config.start:
+            wrong = low if low < 0 else high
+            raise ModelError(f"id {wrong} is outside the vocabulary of {self.config.symbols} and the start")
+
     def not_finite(self, params: dict, ids) -> str:
         """Where the first number that is not finite comes from: a parameter or the output of a layer."""
         for name, values in params.items():
@@ -164,7 +174,7 @@ class Transformer:
 
     def _hidden(self, params, ids, past=None):
         """What the output layer sees, (B, T, D), and a cache."""
-        self._check(ids, past)
+        self.check_ids(ids, past)
         x, embedding_cache = self._embedding.forward(self._below("embedding", params), ids)  # (B, T, D)
         blocks = []
         for i in range(self.config.layers):
@@ -218,15 +228,6 @@ class Transformer:
             return self._below("output", params)
         # Rows of the embedding are of variance 1, output columns of 1 / D.
         return {"weight": params["embedding.table"][: self.config.symbols].T * self.config.d_model**-0.5}
-
-    def _check(self, ids, past):
-        positions = (ids.shape[1] if ids.ndim == 2 else 1) + (past[0].positions if past else 0)
-        if positions > self.config.context:
-            raise ModelError(f"{positions} positions are more than the context of {self.config.context}")
-        low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high > self.config.start:
-            wrong = low if low < 0 else high
-            raise ModelError(f"id {wrong} is outside the vocabulary of {self.config.symbols} and the start")
 
 
 def _under(scope: str, params: dict) -> dict:

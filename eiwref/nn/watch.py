@@ -42,17 +42,16 @@ class Watch(NamedTuple):
         return Watch(self.mean + share * change, variance, self.seen + 1)
 
 
-def check(
-    watch: Watch, loss: float, norm: float, number: int, network: Transformer, params: dict, batch, begins
-) -> None:
+def check(watch: Watch, loss: float, norm: float, number: int, network: Transformer, steps, batch, begins) -> None:
     """Raise `ModelError` with step, layer and batch if this loss or gradient norm is one to stop at.
 
-    `params`: those that gave the loss if it is not finite (such a step changes nothing); after a spike they are
-    one clipped step on, and it is there that the layer with the largest gradient is looked for. `batch`: (ids,
+    `steps.params`: those that gave the loss if it is not finite (such a step changes nothing); after a spike they
+    are one clipped step on, and it is there that the layer with the largest gradient is looked for. `batch`: (ids,
     targets), whose pieces begin at tokens `begins` of the text.
     """
     if np.isfinite(loss) and np.isfinite(norm) and loss <= watch.limit:
         return
+    params = steps.params
     with np.errstate(all="ignore"):
         if not np.isfinite(loss):
             what = f"the loss is not finite at step {number}, first in {network.not_finite(params, batch[0])}"

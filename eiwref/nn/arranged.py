@@ -1,0 +1,316 @@
+"""`Transformer.loss` once more, arranged for the caches of a CPU: the same numbers, several times sooner.
+
+`layers`, `attention` and `transformer` say what is computed and are what to read first; the tests hold this file
+to them. What differs is where numbers lie and how often they are passed over:
+
+* Every array is made once and used again at each step: fresh memory costs as much as working on it.
+* The gain of a norm is multiplied into the weights behind it, and so is the scale of attention's scores: a pass
+  over weights in place of one over activations.
+* Attention goes in blocks of `QUERIES` queries that see only the keys before them, so that the upper triangle of
+  scores is hardly computed; softmax is divided by its sum after the product with the values, where rows are short.
+* Position bias and mask are one vector by distance, of which a block sees a slanting view; its gradient is
+  gathered through such a view as well.
+* Norms and MLP go by `ROWS` positions, so that each pass finds in the cache what the pass before left there.
+
+NumPy only; a GPU runs the readable layers. Shape letters as in `nn`, and N = B T positions in all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from eiwref.nn.attention import BUCKETS, MASKED, distance_buckets
+from eiwref.nn.layers import NORM_EPSILON
+from eiwref.nn.transformer import Config
+
+ROWS = 128  # positions worked on at a time
+QUERIES = 64  # of attention at a time
+SCORES = 1 << 16  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
+LOGITS = 1 << 23  # held at a time: 32 MiB in float32
+
+
+class _Block(NamedTuple):
+    """What a block of the network keeps between forward and backward, and the weights it uses."""
+
+    qkv_weight: np.ndarray  # (D, 3D) gain * [query * scale, key, value]
+    up_weight: np.ndarray  # (D, F) gain * up
+    bias: np.ndarray  # (H, T + QUERIES - 1) by falling distance, then masked
+    normed: tuple[np.ndarray, np.ndarray]  # of attention and MLP, (N, D) each, before the gain
+    inverse_rms: tuple[np.ndarray, np.ndarray]  # (N, 1) each
+    qkv: np.ndarray  # (N, 3D)
+    weights: list[np.ndarray]  # a block of queries each, (B, H, rows, S): softmax before its division
+    inverse_sums: np.ndarray  # (B, T, H)
+    attended: np.ndarray  # (N, D)
+    after: np.ndarray  # (N, F) behind ReLU
+
+
+class Arranged:
+    """The step for batches of one shape (B, T). `loss` leaves gradients in the arrays it is given."""
+
+    def __init__(self, config: Config, batch: int, positions: int, dtype=np.float32):
+        self.config, self._batch, self._positions = config, batch, positions
+        n, d, f, h, b, t = batch * positions, config.d_model, config.d_mlp, config.heads, batch, positions
+
+        def empty(*shape):
+            return np.empty(shape, dtype=dtype)
+
+        self._rows = [slice(at, min(at + ROWS, n)) for at in range(0, n, ROWS)]
+        self._queries = [(at, min(at + QUERIES, t)) for at in range(0, t, QUERIES)]
+        self._buckets = distance_buckets(np.arange(t))
+        self._blocks = [
+            _Block(
+                qkv_weight=empty(d, 3 * d),
+                up_weight=empty(d, f),
+                bias=np.full((h, t + QUERIES - 1), MASKED, dtype=dtype),
+                normed=(empty(n, d), empty(n, d)),
+                inverse_rms=(empty(n, 1), empty(n, 1)),
+                qkv=empty(n, 3 * d),
+                weights=[empty(b, h, end - begin, end) for begin, end in self._queries],
+                inverse_sums=empty(b, t, h),
+                attended=empty(n, d),
+                after=empty(n, f),
+            )
+            for _ in range(config.layers)
+        ]
+        self._x, self._normed, self._inverse_rms = empty(n, d), empty(n, d), empty(n, 1)
+        self._d_normed, self._dqkv, self._dafter = empty(n, d), empty(n, 3 * d), empty(n, f)
+        self._dscores, self._dbias = empty(h * QUERIES * t), empty(h, QUERIES, t + QUERIES - 1)
+        self._dkv, self._dqkv_weight = empty(2, h * t * (d // h)), empty(d, 3 * d)
+        self._few, self._highest = empty(min(n, ROWS), d), empty(h * QUERIES)
+        self._zeros, self._ones = np.zeros((ROWS, f), dtype=dtype), np.ones(t, dtype=dtype)
+        self._at_once = min(n, max(1, LOGITS // config.symbols))
+        self._logits = empty(self._at_once, config.symbols)
+        self._output, self._doutput = empty(d, config.symbols), empty(d, config.symbols)
+        self._doutput_part = empty(d, config.symbols) if self._at_once < n else None
+
+    def loss(self, params: dict, grads: dict, ids: np.ndarray, targets: np.ndarray, total: int) -> float:
+        """The losses of all targets (B, T) over `total`, in nats; `grads` are overwritten with its gradients.
+
+        `total` is the number of targets of the whole batch, of which this may be a part. Ids must be checked.
+        """
+        ids, targets = ids.reshape(-1), targets.reshape(-1)
+        np.take(params["embedding.table"], ids, axis=0, out=self._x)
+        for i, block in enumerate(self._blocks):
+            own = _below(f"blocks.{i}.", params)
+            self._prepare(own, block)
+            self._attention_forward(own, block)
+            self._mlp_forward(own, block)
+        dx, loss = self._x, self._output_step(params, grads, targets, total)  # the gradient takes the place of x
+        for i, block in reversed(list(enumerate(self._blocks))):
+            own, own_grads = _below(f"blocks.{i}.", params), _below(f"blocks.{i}.", grads)
+            self._mlp_backward(own, own_grads, dx, block)
+            self._attention_backward(own, own_grads, dx, block)
+        self._embedding_backward(grads["embedding.table"], ids, dx)
+        return loss
+
+    def _prepare(self, own, block):
+        d = self.config.d_model
+        for at, name in enumerate(("query", "key", "value")):
+            weight = block.qkv_weight[:, at * d : (at + 1) * d]
+            np.multiply(own[f"attention.{name}"], own["norm_attention.gain"][:, None], out=weight)
+        block.qkv_weight[:, :d] *= self._scale()
+        np.multiply(own["mlp.up"], own["norm_mlp.gain"][:, None], out=block.up_weight)
+        # Number c stands for distance T - 1 - c; below distance 0 stands the mask.
+        block.bias[:, : self._positions] = own["attention.bias"].T[:, self._buckets[::-1]]
+
+    def _scale(self) -> float:
+        return (self.config.d_model // self.config.heads) ** -0.5
+
+    def _norm_forward(self, x, normed, inverse_rms):
+        np.vecdot(x, x, out=inverse_rms[:, 0])
+        inverse_rms /= x.shape[-1]
+        inverse_rms += NORM_EPSILON
+        np.sqrt(inverse_rms, out=inverse_rms)
+        np.divide(1, inverse_rms, out=inverse_rms)
+        np.multiply(x, inverse_rms, out=normed)
+
+    def _norm_backward(self, dnormed, normed, inverse_rms, dx):
+        """dx += the gradient of x; dnormed is used up."""
+        along = np.vecdot(dnormed, normed)[:, None]  # (n, 1)
+        along /= normed.shape[-1]
+        few = np.multiply(normed, along, out=self._few[: len(normed)])
+        dnormed -= few
+        dnormed *= inverse_rms
+        dx += dnormed
+
+    def _attention_forward(self, own, block):
+        for rows in self._rows:
+            self._norm_forward(self._x[rows], block.normed[0][rows], block.inverse_rms[0][rows])
+        np.matmul(block.normed[0], block.qkv_weight, out=block.qkv)
+        q, k, v = self._heads(block.qkv)  # (B, H, T, K) each
+        (attended,) = self._heads(block.attended)
+        sums = block.inverse_sums.transpose(0, 2, 1)  # (B, H, T)
+        for b, h, begin, end, scores in self._tiles(block.weights):
+            np.matmul(q[b, h, begin:end], k[b, h, :end].swapaxes(-1, -2), out=scores)
+            scores += self._slanting(block.bias[h], begin, end)
+            highest = self._highest[: scores.shape[0] * scores.shape[1]].reshape(*scores.shape[:2], 1)
+            scores.max(axis=-1, keepdims=True, out=highest)
+            scores -= highest
+            np.exp(scores, out=scores)
+            np.matmul(scores, self._ones[:end], out=sums[b, h, begin:end])
+            np.matmul(scores, v[b, h, :end], out=attended[b, h, begin:end])
+        np.divide(1, block.inverse_sums, out=block.inverse_sums)
+        shape = (*block.inverse_sums.shape, -1)
+        attended = block.attended.reshape(shape)  # (B, T, H, K)
+        attended *= block.inverse_sums[..., None]
+        for rows in self._rows:
+            few = self._few[: rows.stop - rows.start]
+            np.matmul(block.attended[rows], own["attention.output"], out=few)
+            self._x[rows] += few
+
+    def _attention_backward(self, own, grads, dx, block):
+        np.matmul(block.attended.T, dx, out=grads["attention.output"])
+        # The division by the softmax's sum goes with the gradient, whose rows are short.
+        dattended = np.matmul(dx, own["attention.output"].T, out=self._d_normed)
+        split = (*block.inverse_sums.shape, -1)
+        dout = dattended.reshape(split)  # (B, T, H, K)
+        dout *= block.inverse_sums[..., None]
+        along = np.vecdot(dout, block.attended.reshape(split)).transpose(0, 2, 1)[..., None]  # (B, H, T, 1)
+        dout = dout.transpose(0, 2, 1, 3)  # (B, H, T, K)
+        q, k, v = self._heads(block.qkv)
+        dq, dk, dv = self._heads(self._dqkv)
+        self._dbias[...] = 0
+        for b, h, begin, end, weights in self._tiles(block.weights):
+            rows = slice(begin, end)
+            dscores = self._dscores[: weights.size].reshape(weights.shape)
+            np.matmul(dout[b, h, rows], v[b, h, :end].swapaxes(-1, -2), out=dscores)
+            dscores -= along[b, h, rows]
+            dscores *= weights
+            dbias = self._slanting(self._dbias[h], begin, end)
+            dbias += dscores
+            np.matmul(dscores, k[b, h, :end], out=dq[b, h, rows])
+            for dwhole, left, right in ((dk, dscores, q), (dv, weights, dout)):
+                turned, part = left.swapaxes(-1, -2), right[b, h, rows]
+                if end == self._positions:  # the last queries come first, and see all positions
+                    np.matmul(turned, part, out=dwhole[b, h])
+                else:
+                    few = self._dkv[0, : part.shape[0] * end * part.shape[-1]].reshape(part.shape[0], end, -1)
+                    dwhole[b, h, :end] += np.matmul(turned, part, out=few)
+        self._bias_backward(grads["attention.bias"])
+        d, scale = self.config.d_model, self._scale()
+        weight_grads = np.matmul(block.normed[0].T, self._dqkv, out=self._dqkv_weight)
+        weight_grads[:, :d] *= scale
+        dgain, gain = grads["norm_attention.gain"], own["norm_attention.gain"][:, None]
+        dgain[...] = 0
+        for at, name in enumerate(("query", "key", "value")):
+            part = weight_grads[:, at * d : (at + 1) * d]
+            dgain += np.vecdot(own[f"attention.{name}"], part)
+            np.multiply(part, gain, out=grads[f"attention.{name}"])
+        dnormed = np.matmul(self._dqkv, block.qkv_weight.T, out=self._d_normed)
+        for rows in self._rows:
+            self._norm_backward(dnormed[rows], block.normed[0][rows], block.inverse_rms[0][rows], dx[rows])
+
+    def _bias_backward(self, dbias):
+        by_distance = self._dbias.sum(axis=1)[:, self._positions - 1 :: -1]  # (H, T)
+        for head, summed in enumerate(by_distance):
+            dbias[:, head] = np.bincount(self._buckets, summed, BUCKETS)
+
+    def _mlp_forward(self, own, block):
+        for rows in self._rows:
+            x, normed, after = self._x[rows], block.normed[1][rows], block.after[rows]
+            self._norm_forward(x, normed, block.inverse_rms[1][rows])
+            np.matmul(normed, block.up_weight, out=after)
+            np.maximum(after, self._zeros[: len(x)], out=after)
+            x += np.matmul(after, own["mlp.down"], out=self._few[: len(x)])
+
+    def _mlp_backward(self, own, grads, dx, block):
+        np.matmul(block.after.T, dx, out=grads["mlp.down"])
+        for rows in self._rows:
+            dafter = np.matmul(dx[rows], own["mlp.down"].T, out=self._dafter[rows])
+            dafter *= block.after[rows] > 0
+            dnormed = np.matmul(dafter, block.up_weight.T, out=self._d_normed[rows])
+            self._norm_backward(dnormed, block.normed[1][rows], block.inverse_rms[1][rows], dx[rows])
+        up_grads = np.matmul(block.normed[1].T, self._dafter, out=grads["mlp.up"])
+        np.vecdot(own["mlp.up"], up_grads, out=grads["norm_mlp.gain"])
+        up_grads *= own["norm_mlp.gain"][:, None]
+
+    def _output_step(self, params, grads, targets, total) -> float:
+        """Last norm, logits and cross entropy, there and back, some positions at a time."""
+        c, gain = self.config, params["norm.gain"][:, None]
+        if c.tied:
+            output = params["embedding.table"][: c.symbols].T * c.d_model**-0.5
+        else:
+            output = params["output.weight"]
+        np.multiply(output, gain, out=self._output)
+        loss, doutput = 0.0, self._doutput
+        for begin in range(0, len(targets), self._at_once):
+            rows = slice(begin, begin + self._at_once)
+            x, normed, wanted = self._x[rows], self._normed[rows], targets[rows]
+            self._norm_forward(x, normed, self._inverse_rms[rows])
+            logits = np.matmul(normed, self._output, out=self._logits[: len(wanted)])
+            loss += self._cross_entropy(logits, wanted, total)  # logits become their gradient
+            if begin == 0:
+                np.matmul(normed.T, logits, out=doutput)
+            else:
+                doutput += np.matmul(normed.T, logits, out=self._doutput_part)
+            dnormed = np.matmul(logits, self._output.T, out=self._d_normed[rows])
+            x[...] = 0
+            for at in range(0, len(x), ROWS):
+                few = slice(at, at + ROWS)
+                self._norm_backward(dnormed[few], normed[few], self._inverse_rms[rows][few], x[few])
+        np.vecdot(output, doutput, out=grads["norm.gain"])
+        doutput *= gain
+        if c.tied:
+            np.multiply(doutput.T, c.d_model**-0.5, out=grads["embedding.table"][: c.symbols])
+        else:
+            grads["output.weight"][...] = doutput
+        return loss
+
+    def _cross_entropy(self, logits, targets, total) -> float:
+        highest = logits.max(axis=-1, keepdims=True)
+        logits -= highest
+        each = np.arange(len(targets))
+        wanted = logits[each, targets]
+        np.exp(logits, out=logits)
+        sums = logits.sum(axis=-1)
+        log_sums = np.log(sums)
+        log_z = log_sums + highest[:, 0]
+        loss = (log_sums - wanted + self.config.z_loss * log_z * log_z).sum() / total
+        logits *= ((1 + 2 * self.config.z_loss * log_z) / sums / total)[:, None]
+        logits[each, targets] -= 1 / total
+        return float(loss)
+
+    def _embedding_backward(self, dtable, ids, dx):
+        """Rows of equal ids are added up; with a tied output, `dtable` has its gradient already."""
+        order = np.argsort(ids, kind="stable")
+        present, begins = np.unique(ids[order], return_index=True)
+        rows = np.add.reduceat(np.take(dx, order, axis=0, out=self._d_normed), begins, axis=0)
+        if self.config.tied:
+            dtable[self.config.symbols :] = 0
+            dtable[present] += rows
+        else:
+            dtable[...] = 0
+            dtable[present] = rows
+
+    def _heads(self, x):
+        """Views (B, H, T, K) of the D columns of each of q, k and v."""
+        parts = x.reshape(self._batch, self._positions, -1, self.config.heads, self._width())
+        return parts.transpose(2, 0, 3, 1, 4)
+
+    def _width(self) -> int:
+        return self.config.d_model // self.config.heads
+
+    def _tiles(self, weights):
+        """(sequence, heads, begin and end of queries, their scores (h, rows, end)), the last queries first."""
+        for b in range(self._batch):
+            for (begin, end), scores in zip(reversed(self._queries), reversed(weights), strict=True):
+                heads = max(1, SCORES // ((end - begin) * end))
+                for at in range(0, self.config.heads, heads):
+                    h = slice(at, at + heads)
+                    yield b, h, begin, end, scores[b, h]
+
+    def _slanting(self, by_distance, begin, end):
+        """The view (h, rows, end) of (h, T + QUERIES - 1) or (h, QUERIES, T + QUERIES - 1) numbers by distance.
+
+        The query of row i meets the key of column j at number T - 1 - (begin + i - j): one to the left a row.
+        """
+        *_, across = by_distance.strides
+        down = by_distance.strides[1] - across if by_distance.ndim == 3 else -across
+        first = by_distance[..., self._positions - 1 - begin :]
+        shape = (len(by_distance), end - begin, end)
+        return as_strided(first, shape, (by_distance.strides[0], down, across))
+
+
+def _below(scope: str, arrays: dict) -> dict:
+    return {name.removeprefix(scope): values for name, values in arrays.items() if name.startswith(scope)}

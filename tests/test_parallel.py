@@ -1,0 +1,157 @@
+"""The arranged step and its workers against the readable step, which they must not differ from."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eiwref.errors import ModelError
+from eiwref.nn import arranged
+from eiwref.nn.arranged import Arranged
+from eiwref.nn.optim import Adafactor, AdamW, clip_by_norm
+from eiwref.nn.parallel import Parallel, most_workers
+from eiwref.nn.transformer import Config, Transformer
+
+CONFIG = Config(symbols=30, d_model=16, heads=2, layers=2, d_mlp=24, context=80)
+OPTIMIZERS = [AdamW(), Adafactor(factored_from=8)]
+
+
+def problem(config, batch, positions, seed=0, dtype=np.float64):
+    """(network, params with gains and biases away from 1 and 0, ids, targets)"""
+    rng = np.random.default_rng(seed)
+    network = Transformer(config)
+    params = {
+        name: (values + 0.2 * rng.standard_normal(values.shape)).astype(dtype)
+        for name, values in network.init(rng, np.float64).items()
+    }
+    ids = rng.integers(0, config.symbols + 1, (batch, positions))
+    return network, params, ids, rng.integers(0, config.symbols, (batch, positions))
+
+
+@settings(max_examples=40)
+@given(
+    symbols=st.sampled_from([2, 17, 257, 700]),
+    width=st.integers(1, 9),
+    heads=st.integers(1, 4),
+    layers=st.integers(1, 3),
+    d_mlp=st.sampled_from([1, 20, 33]),
+    batch=st.integers(1, 4),
+    positions=st.sampled_from([1, 2, 63, 64, 65, 100, 130, 200]),
+    tied=st.booleans(),
+    z_loss=st.sampled_from([0.0, 1e-4, 0.1]),
+    at_once=st.sampled_from([1, 9000, 1 << 23]),
+)
+def test_the_arranged_step_is_the_readable_one(
+    symbols, width, heads, layers, d_mlp, batch, positions, tied, z_loss, at_once
+):
+    config = Config(symbols, width * heads, heads, layers, d_mlp, positions, tied, z_loss)
+    network, params, ids, targets = problem(config, batch, positions, symbols + positions)
+    expected, expected_grads = network.loss(params, ids, targets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arranged, "LOGITS", at_once)
+        step = Arranged(config, batch, positions, np.float64)
+    grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
+    for _ in range(2):  # buffers of the first time are no matter the second time
+        loss = step.loss(params, grads, ids, targets, ids.size)
+        assert loss == pytest.approx(expected, rel=1e-10)
+        for name, grad in grads.items():
+            error = np.abs(grad - expected_grads[name]).max()
+            assert error <= 1e-10 * max(np.abs(expected_grads[name]).max(), 1e-3), name
+
+
+def readable(network, params, optimizer, batches):
+    """(loss and norm of each step, params, state) of the readable step."""
+    state, seen = optimizer.init(params), []
+    for number, (ids, targets) in enumerate(batches, 1):
+        loss, grads = network.loss(params, ids, targets)
+        grads, norm = clip_by_norm(grads, 1.0)
+        params, state = optimizer.update(params, grads, state, number, 1e-3)
+        seen.append((float(loss), norm))
+    return np.array(seen), params, state
+
+
+def batches(count, batch=4, positions=70):
+    rng = np.random.default_rng(3)
+    return [
+        (
+            rng.integers(0, CONFIG.symbols + 1, (batch, positions)),
+            rng.integers(0, CONFIG.symbols, (batch, positions)),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_any_number_of_workers_takes_the_readable_steps(optimizer, workers, kind, monkeypatch):
+    if kind == "threads":
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    elif workers == 1 or not hasattr(os, "memfd_create"):
+        pytest.skip("one worker needs no process, and not every system can share memory")
+    network, params, _, _ = problem(CONFIG, 4, 70)
+    expected, expected_params, expected_state = readable(network, params, optimizer, batches(4))
+    with Parallel(network, params, optimizer, workers=workers) as parallel:
+        assert parallel.kind == kind
+        found = np.array([parallel.step(*batch, number, 1e-3) for number, batch in enumerate(batches(4), 1)])
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        for mine, other in ((parallel.params, expected_params), (parallel.state, expected_state)):
+            assert mine.keys() == other.keys()
+            for name in mine:
+                np.testing.assert_allclose(mine[name], other[name], rtol=1e-7, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_steps_are_the_same_bits_again_and_after_a_stop(optimizer):
+    """In float32, stopped after two steps and taken up from parameters and state."""
+    network, params, _, _ = problem(CONFIG, 4, 70, dtype=np.float32)
+    ends = []
+    for stops in ([4], [2, 4]):
+        now, state, done = params, None, 0
+        for stop in stops:
+            with Parallel(network, now, optimizer, state, workers=2) as parallel:
+                for number in range(done + 1, stop + 1):
+                    parallel.step(*batches(4)[number - 1], number, 1e-3)
+                now, state, done = parallel.params, parallel.state, stop
+        ends.append(now | state)
+    assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_a_loss_that_is_not_finite_changes_nothing():
+    network, params, ids, targets = problem(CONFIG, 2, 20)
+    params["blocks.1.mlp.up"][0, 0] = 1e300
+    params["blocks.1.mlp.down"] *= 1e300
+    with Parallel(network, params, AdamW()) as parallel:
+        loss, _ = parallel.step(ids, targets, 1, 1e-3)
+        assert not np.isfinite(loss)
+        assert np.array_equal(parallel.params["norm.gain"], params["norm.gain"])
+
+
+def test_bad_input_is_refused():
+    network, params, ids, targets = problem(CONFIG, 3, 20)
+    with Parallel(network, params, AdamW(), workers=2) as parallel:
+        with pytest.raises(ModelError, match="a batch of 3 cannot be split evenly over 2 workers"):
+            parallel.step(ids, targets, 1, 1e-3)
+        with pytest.raises(ModelError, match="id 31 is outside the vocabulary of 30"):
+            parallel.step(ids[:2] * 0 + 31, targets[:2], 1, 1e-3)
+        with pytest.raises(ModelError, match="81 positions are more than the context of 80"):
+            parallel.step(np.zeros((2, 81), dtype=int), np.zeros((2, 81), dtype=int), 1, 1e-3)
+        assert np.isfinite(parallel.step(ids[:2], targets[:2], 1, 1e-3)[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="workers are threads here")
+def test_a_worker_that_is_killed_ends_the_step_with_a_sentence():
+    network, params, ids, targets = problem(CONFIG, 2, 20)
+    with Parallel(network, params, AdamW(), workers=2) as parallel:
+        os.kill(parallel._workers[1]._process.pid, signal.SIGKILL)
+        with pytest.raises(ModelError, match="a worker ended with exit code -9; if it ran out of memory"):
+            parallel.step(ids, targets, 1, 1e-3)
+
+
+def test_workers_divide_the_batch():
+    assert all(batch % most_workers(batch) == 0 for batch in range(1, 40))
+    assert most_workers(1) == 1
+    assert most_workers(840) >= 1
