@@ -95,31 +95,25 @@ class Codebook:
             np.add.at(cells, self._parents[level], cells[level])
         return cells
 
-    @property
-    def row_bits(self) -> int:
-        """A column of the table has 2^row_bits entries, those of rows first."""
-        return (len(self.stop_cells) - 1).bit_length()
+    @cached_property
+    def code_of(self) -> np.ndarray:
+        """The code of each node, numbered as entries are, shape (2^W,), uint16."""
+        kind = np.where(self.depths == 1, 0, np.where(self.cells > 1, 1, 2))
+        return np.lexsort((-self.cells, self.symbols, kind)).astype(np.uint16)
+
+    @cached_property
+    def root(self) -> int:
+        """The row of the root, the last; this and all larger entries lead to it."""
+        return int(np.count_nonzero((self.depths == 1) | (self.cells > 1)))
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The columns end to end: the entry of `byte` at `row` is number byte << row_bits | row, int32."""
-        row_of = np.full(len(self.depths), -1)
-        row_of[self.stop_cells[1:]] = np.arange(1, len(self.stop_cells))
-        entries = np.where(row_of > 0, row_of, ~np.arange(len(row_of))).astype(np.int32)
+        """The entry of each byte at each row, shape (alphabet, root + 1), uint16."""
+        entries = np.argsort(self.code_of).astype(np.uint16)
         first = self.depths == 1
-        root = np.zeros((256, 1), dtype=np.int32)
-        root[self.symbols[first], 0] = entries[first]
-        table = np.tile(root, 1 << self.row_bits)
-        table[self.symbols[~first], row_of[self._parents[~first]]] = entries[~first]
-        return table.ravel()
-
-    @cached_property
-    def stop_cells(self) -> np.ndarray:
-        """The code of each row's text, shape (rows,), int64; the root, row 0, has none."""
-        one_byte = np.flatnonzero(self.depths == 1)
-        others = np.flatnonzero((self.depths > 1) & (self.cells > 1))
-        by_cells = [rows[np.argsort(-self.cells[rows], kind="stable")] for rows in (one_byte, others)]
-        return np.concatenate([[0], *by_cells])
+        table = np.repeat(entries[first][:, None], self.root + 1, axis=1)
+        table[self.symbols[~first], entries[self._parents[~first]]] = entries[~first]
+        return table
 
     @cached_property
     def texts(self) -> list[bytes]:
