@@ -20,6 +20,7 @@ Not in the paper. In the terms of source coding: a Tunstall code grown by a lang
 """
 
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ from eiwref.windows.stop_cell import StopCell
 MAX_WINDOW_BITS = 16
 FORMAT = "eiwref.codebook.1"
 NODES = 1024  # a batch of the predictor, whose states take memory
-PIECE = 1 << 12  # codes decoded at a time, so that what they need stays in the cache
+PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
+WORD = 8  # bytes of a text copied at once
 
 
 class Codebook:
@@ -125,32 +127,48 @@ class Codebook:
 
     def decode(self, codes) -> bytes:
         """The text of windows; raises `CodeError` for a code of more than W bits."""
-        codes = np.asarray(codes) if len(codes) else np.zeros(0, dtype=np.int64)
-        for code in (codes.min(initial=0), codes.max(initial=0)):
-            if not 0 <= code < len(self.depths):
-                raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
-        return b"".join(self._decode(codes[at : at + PIECE]) for at in range(0, len(codes), PIECE))
+        return self.decode_batch([np.asarray(codes) if len(codes) else np.zeros(0, dtype=np.uint16)])[0]
 
     def decode_batch(self, codes: list[np.ndarray]) -> list[bytes]:
         """The text of each document's windows."""
         whole = np.concatenate([np.zeros(0, dtype=np.uint16), *codes])
-        text = self.decode(whole)
-        ends = np.cumsum([len(each) for each in codes], dtype=np.int64)
-        lengths = np.append(0, np.cumsum(self.depths[whole.astype(np.intp)], dtype=np.int64))
-        ends = lengths[ends].tolist()
-        return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        for code in (whole.min(initial=0), whole.max(initial=0)):
+            if not 0 <= code < len(self.depths):
+                raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+        document_ends = np.cumsum([len(each) for each in codes], dtype=np.int64)  # in windows; those of `cuts` in bytes
+        texts, cuts, size, done = [], [np.zeros(1, dtype=np.int64)], 0, 0
+        for at in range(0, max(len(whole), 1), PIECE):
+            text, begins = self._decode(whole[at : at + PIECE])
+            ends = document_ends[done : np.searchsorted(document_ends, at + PIECE, side="right")]
+            texts.append(text)
+            cuts.append(size + begins[ends - at])
+            size, done = size + len(text), done + len(ends)
+        text = b"".join(texts)
+        return [text[begin:end] for begin, end in pairwise(np.concatenate(cuts).tolist())]
 
-    def _decode(self, codes: np.ndarray) -> bytes:
+    def _decode(self, codes: np.ndarray) -> tuple[bytes, np.ndarray]:
+        """(the text of windows, where in it each begins and the last one ends)"""
         codes = codes.astype(np.intp)
-        lengths = self.depths[codes].astype(np.int64)
-        ends = np.cumsum(lengths)
-        # Byte i of the output is byte i - (where its window begins in it) of the window's text.
-        shifts = self._offsets[codes] - (ends - lengths)
-        return self._end_to_end[np.repeat(shifts, lengths) + np.arange(ends[-1])].tobytes()
+        lengths = self.depths[codes]
+        begins = np.zeros(len(codes) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=begins[1:])
+        text = np.empty(begins[-1] + WORD, dtype=np.uint8)
+        words = _words(text)
+        # A text is copied in whole words, the last of which may cover some bytes that come after it. These belong to
+        # the first words of the texts that follow, so first words are written last, in rising order.
+        for at in range(WORD, int(lengths.max(initial=0)), WORD):
+            longer = np.flatnonzero(lengths > at)
+            words[begins[longer] + at] = _words(self._end_to_end)[self._offsets[codes[longer]] + at]
+        words[begins[:-1]] = self._first_words[codes]
+        return text[:-WORD].tobytes(), begins
+
+    @cached_property
+    def _first_words(self) -> np.ndarray:
+        return _words(self._end_to_end)[self._offsets]
 
     @cached_property
     def _end_to_end(self) -> np.ndarray:
-        return np.frombuffer(b"".join(self.texts), dtype=np.uint8)
+        return np.frombuffer(b"".join(self.texts) + bytes(WORD), dtype=np.uint8)
 
     @cached_property
     def _offsets(self) -> np.ndarray:
@@ -171,6 +189,11 @@ class Codebook:
             if depth <= before and symbol <= last[depth]:
                 raise PredictorError("it is no tree of windows: siblings must be in the order of their symbols")
             last[depth] = symbol
+
+
+def _words(text: np.ndarray) -> np.ndarray:
+    """The words that begin at each byte, one byte apart, as a view."""
+    return np.ndarray(len(text) - WORD + 1, dtype=f"V{WORD}", buffer=text, strides=(1,))
 
 
 def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray]:
