@@ -6,15 +6,17 @@ order: counting codes upwards goes through the tree depth first. So depth and la
 the order of the codes, are the whole tree; that is what a file holds.
 
 Encoding walks a table (`table_walk`), decoding looks codes up; both give what `stop_cell` gives, window for
-window. The table has a column of entries for each byte. Its rows are the root, the texts of one byte, and the
-other nodes that have children, each kind the likeliest first, so that what is used most lies close together. An
-entry says what comes of reading the byte at a row:
+window. The table has a column of entries for each byte and a row for each node at which a window may go on.
+Nodes are numbered in this order, and so are rows:
 
-    row     go on at that row
-    ~code   (below 0) the window is full and ends after the byte, with that code; go on at the root, row 0
+    0 to K - 1   the texts of one byte
+    up to root   the other nodes that have children
+    from root    the nodes that have none: the window is full, and all of them share the last row, the root's
 
-Where a byte finds no cell, the window ends before it and the byte begins the next one: the entry is the
-root's for that byte. So wherever an entry is a row of a text of one byte, 1 to K, a window begins.
+An entry is the number of the node to which a byte leads from a row. Where the byte finds no cell, the window
+ends before it and the byte begins the next one: the entry is the root's for that byte. So wherever an entry is
+below K a window begins, and the entry before is the window that has ended. An entry takes two bytes, and nodes
+that end in the same byte stand together, the likeliest first: what is used most fits the cache.
 
 Not in the paper. In the terms of source coding: a Tunstall code grown by a language model.
 """
@@ -99,13 +101,13 @@ class Codebook:
 
     @cached_property
     def code_of(self) -> np.ndarray:
-        """The code of each node, numbered as entries are, shape (2^W,), uint16."""
+        """The code of each node, in the order of their numbers, shape (2^W,), uint16."""
         kind = np.where(self.depths == 1, 0, np.where(self.cells > 1, 1, 2))
         return np.lexsort((-self.cells, self.symbols, kind)).astype(np.uint16)
 
     @cached_property
     def root(self) -> int:
-        """The row of the root, the last; this and all larger entries lead to it."""
+        """The root's row, the last one: an entry of this or more leads to it."""
         return int(np.count_nonzero((self.depths == 1) | (self.cells > 1)))
 
     @cached_property
@@ -135,7 +137,9 @@ class Codebook:
         for code in (whole.min(initial=0), whole.max(initial=0)):
             if not 0 <= code < len(self.depths):
                 raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
-        document_ends = np.cumsum([len(each) for each in codes], dtype=np.int64)  # in windows; those of `cuts` in bytes
+        document_ends = np.cumsum(
+            [len(each) for each in codes], dtype=np.int64
+        )  # in windows; those of `cuts` in bytes
         texts, cuts, size, done = [], [np.zeros(1, dtype=np.int64)], 0, 0
         for at in range(0, max(len(whole), 1), PIECE):
             text, begins = self._decode(whole[at : at + PIECE])
@@ -154,8 +158,8 @@ class Codebook:
         np.cumsum(lengths, out=begins[1:])
         text = np.empty(begins[-1] + WORD, dtype=np.uint8)
         words = _words(text)
-        # A text is copied in whole words, the last of which may cover some bytes that come after it. These belong to
-        # the first words of the texts that follow, so first words are written last, in rising order.
+        # A text is copied in whole words, the last of which may cover some bytes that come after it. These belong
+        # to the first words of the texts that follow, so first words are written last, in rising order.
         for at in range(WORD, int(lengths.max(initial=0)), WORD):
             longer = np.flatnonzero(lengths > at)
             words[begins[longer] + at] = _words(self._end_to_end)[self._offsets[codes[longer]] + at]

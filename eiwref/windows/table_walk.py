@@ -35,17 +35,17 @@ def segment(codebook: Codebook, documents: list[bytes]) -> list[np.ndarray]:
     document_ends = np.cumsum([len(document) for document in documents], dtype=np.int64)
     begins = np.zeros(len(text) + 1, dtype=bool)  # where a document begins, and where the last one ends
     begins[0] = begins[document_ends] = True
-    codes, splits = [], [np.zeros(1, dtype=np.int64)]  # splits: number of windows that begin before a document's end
-    before, windows, documents_done = codebook.root, 0, 0
+    codes, splits = [], [np.zeros(1, dtype=np.int64)]  # splits: how many windows begin before a document's end
+    before, windows, done = codebook.root, 0, 0
     for at in range(0, max(len(text), 1), LANES * STRETCH):
         part = text[at : at + (LANES * STRETCH)]
         walks = _Walks(codebook, part, begins[at : at + len(part) + 1].copy(), before)
         window_begins, before = walks.window_begins(), walks.entries[len(part)]
-        codes.append(codebook.code_of[walks.entries[window_begins]])  # of the windows that end before these bytes
-        ends = document_ends[documents_done : np.searchsorted(document_ends, at + len(part), side="right")]
+        codes.append(codebook.code_of[walks.entries[window_begins]])  # of the windows that end there
+        ends = document_ends[done : np.searchsorted(document_ends, at + len(part), side="right")]
         splits.append(windows + np.searchsorted(window_begins, ends - at))
-        windows, documents_done = windows + len(window_begins), documents_done + len(ends)
-    whole = np.concatenate([*codes, codebook.code_of[before : before + 1]])[1:]  # none ends before the first byte
+        windows, done = windows + len(window_begins), done + len(ends)
+    whole = np.concatenate([*codes, codebook.code_of[[before]]])[1:]  # no window ends before the first byte
     return [whole[begin:end] for begin, end in pairwise(np.concatenate(splits).tolist())]
 
 
