@@ -65,12 +65,50 @@ def test_stretches_lanes_and_documents_change_nothing(predictor, documents, stre
         assert [codes.tolist() for codes in table_walk.segment(codebook, documents)] == expected
 
 
-@pytest.mark.parametrize("text", [b"a" * 40_000, b"ab" * 20_000, bytes(range(256)) * 100, b"the " * 9_000])
+LAST = DEFAULT.texts[DEFAULT.code_of[-1]]  # of the node with the highest number, and full: it ends every window
+
+
+@pytest.mark.parametrize(
+    "text", [b"a" * 40_000, b"ab" * 20_000, bytes(range(256)) * 100, b"the " * 9_000, LAST * 9_000]
+)
 def test_texts_in_which_walks_never_meet(text):
     tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
     (codes,) = table_walk.segment(DEFAULT, [text])
     assert (codes == tokenizer.encode(text)).all()
     assert DEFAULT.decode(codes) == text
+
+
+def test_the_table_by_its_definition():
+    """Every node's text, walked by the table from the root, leads to that node."""
+    assert DEFAULT.table.shape == (256, DEFAULT.root + 1)
+    assert DEFAULT.table.nbytes < 10_000_000
+    for node, code in enumerate(DEFAULT.code_of):
+        row = DEFAULT.root
+        for byte in DEFAULT.texts[code]:
+            row = DEFAULT.table[byte, min(row, DEFAULT.root)]
+        assert row == node
+    children = np.zeros((DEFAULT.root + 1, 256), dtype=bool)
+    number = np.argsort(DEFAULT.code_of)
+    index = {text: number[code] for code, text in enumerate(DEFAULT.texts)} | {b"": DEFAULT.root}
+    for text in DEFAULT.texts:
+        children[index[text[:-1]], text[-1]] = True
+    begins = np.broadcast_to(DEFAULT.table[:, [DEFAULT.root]], DEFAULT.table.shape)
+    assert (DEFAULT.table == begins)[~children.T].all()
+
+
+def test_decoding_any_codes_in_any_order(monkeypatch):
+    """Long texts before short ones and behind; pieces that end in a document, with it, and beside empty ones."""
+    rng = np.random.default_rng(0)
+    by_depth = np.argsort(DEFAULT.depths, kind="stable").astype(np.uint16)
+    long_and_short = np.stack([by_depth[::-1], by_depth], axis=1)[:4000].ravel()
+    orders = [by_depth, by_depth[::-1], long_and_short, rng.integers(0, 1 << 16, 100_000)]
+    for codes in orders:
+        assert DEFAULT.decode(codes) == b"".join([DEFAULT.texts[code] for code in codes])
+    for piece in (1, 7, 100):
+        monkeypatch.setattr("eiwref.windows.codebook.PIECE", piece)
+        codes = np.split(long_and_short[:700], np.sort(rng.integers(0, 100, 30) * 7))
+        assert min(map(len, codes)) == 0
+        assert DEFAULT.decode_batch(codes) == [b"".join([DEFAULT.texts[code] for code in each]) for each in codes]
 
 
 def test_a_codebook_is_small_as_a_file(tmp_path):

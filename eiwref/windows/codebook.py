@@ -6,20 +6,23 @@ order: counting codes upwards goes through the tree depth first. So depth and la
 the order of the codes, are the whole tree; that is what a file holds.
 
 Encoding walks a table (`table_walk`), decoding looks codes up; both give what `stop_cell` gives, window for
-window. The table has a column of entries for each byte. Its rows are the root, the texts of one byte, and the
-other nodes that have children, each kind the likeliest first, so that what is used most lies close together. An
-entry says what comes of reading the byte at a row:
+window. The table has a column of entries for each byte and a row for each node at which a window may go on.
+Nodes are numbered in this order, and so are rows:
 
-    row     go on at that row
-    ~code   (below 0) the window is full and ends after the byte, with that code; go on at the root, row 0
+    0 to K - 1   the texts of one byte
+    up to root   the other nodes that have children
+    from root    the nodes that have none: the window is full, and all of them share the last row, the root's
 
-Where a byte finds no cell, the window ends before it and the byte begins the next one: the entry is the
-root's for that byte. So wherever an entry is a row of a text of one byte, 1 to K, a window begins.
+An entry is the number of the node to which a byte leads from a row. Where the byte finds no cell, the window
+ends before it and the byte begins the next one: the entry is the root's for that byte. So wherever an entry is
+below K a window begins, and the entry before is the window that has ended. An entry takes two bytes, and nodes
+that end in the same byte stand together, the likeliest first: what is used most fits the cache.
 
 Not in the paper. In the terms of source coding: a Tunstall code grown by a language model.
 """
 
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +36,8 @@ from eiwref.windows.stop_cell import StopCell
 MAX_WINDOW_BITS = 16
 FORMAT = "eiwref.codebook.1"
 NODES = 1024  # a batch of the predictor, whose states take memory
-PIECE = 1 << 12  # codes decoded at a time, so that what they need stays in the cache
+PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
+WORD = 8  # bytes of a text copied at once
 
 
 class Codebook:
@@ -95,31 +99,25 @@ class Codebook:
             np.add.at(cells, self._parents[level], cells[level])
         return cells
 
-    @property
-    def row_bits(self) -> int:
-        """A column of the table has 2^row_bits entries, those of rows first."""
-        return (len(self.stop_cells) - 1).bit_length()
+    @cached_property
+    def code_of(self) -> np.ndarray:
+        """The code of each node, in the order of their numbers, shape (2^W,), uint16."""
+        kind = np.where(self.depths == 1, 0, np.where(self.cells > 1, 1, 2))
+        return np.lexsort((-self.cells, self.symbols, kind)).astype(np.uint16)
+
+    @cached_property
+    def root(self) -> int:
+        """The root's row, the last one: an entry of this or more leads to it."""
+        return int(np.count_nonzero((self.depths == 1) | (self.cells > 1)))
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The columns end to end: the entry of `byte` at `row` is number byte << row_bits | row, int32."""
-        row_of = np.full(len(self.depths), -1)
-        row_of[self.stop_cells[1:]] = np.arange(1, len(self.stop_cells))
-        entries = np.where(row_of > 0, row_of, ~np.arange(len(row_of))).astype(np.int32)
+        """The entry of each byte at each row, shape (alphabet, root + 1), uint16."""
+        entries = np.argsort(self.code_of).astype(np.uint16)
         first = self.depths == 1
-        root = np.zeros((256, 1), dtype=np.int32)
-        root[self.symbols[first], 0] = entries[first]
-        table = np.tile(root, 1 << self.row_bits)
-        table[self.symbols[~first], row_of[self._parents[~first]]] = entries[~first]
-        return table.ravel()
-
-    @cached_property
-    def stop_cells(self) -> np.ndarray:
-        """The code of each row's text, shape (rows,), int64; the root, row 0, has none."""
-        one_byte = np.flatnonzero(self.depths == 1)
-        others = np.flatnonzero((self.depths > 1) & (self.cells > 1))
-        by_cells = [rows[np.argsort(-self.cells[rows], kind="stable")] for rows in (one_byte, others)]
-        return np.concatenate([[0], *by_cells])
+        table = np.repeat(entries[first][:, None], self.root + 1, axis=1)
+        table[self.symbols[~first], entries[self._parents[~first]]] = entries[~first]
+        return table
 
     @cached_property
     def texts(self) -> list[bytes]:
@@ -131,32 +129,50 @@ class Codebook:
 
     def decode(self, codes) -> bytes:
         """The text of windows; raises `CodeError` for a code of more than W bits."""
-        codes = np.asarray(codes) if len(codes) else np.zeros(0, dtype=np.int64)
-        for code in (codes.min(initial=0), codes.max(initial=0)):
-            if not 0 <= code < len(self.depths):
-                raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
-        return b"".join(self._decode(codes[at : at + PIECE]) for at in range(0, len(codes), PIECE))
+        return self.decode_batch([np.asarray(codes) if len(codes) else np.zeros(0, dtype=np.uint16)])[0]
 
     def decode_batch(self, codes: list[np.ndarray]) -> list[bytes]:
         """The text of each document's windows."""
         whole = np.concatenate([np.zeros(0, dtype=np.uint16), *codes])
-        text = self.decode(whole)
-        ends = np.cumsum([len(each) for each in codes], dtype=np.int64)
-        lengths = np.append(0, np.cumsum(self.depths[whole.astype(np.intp)], dtype=np.int64))
-        ends = lengths[ends].tolist()
-        return [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        for code in (whole.min(initial=0), whole.max(initial=0)):
+            if not 0 <= code < len(self.depths):
+                raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+        document_ends = np.cumsum(
+            [len(each) for each in codes], dtype=np.int64
+        )  # in windows; those of `cuts` in bytes
+        texts, cuts, size, done = [], [np.zeros(1, dtype=np.int64)], 0, 0
+        for at in range(0, max(len(whole), 1), PIECE):
+            text, begins = self._decode(whole[at : at + PIECE])
+            ends = document_ends[done : np.searchsorted(document_ends, at + PIECE, side="right")]
+            texts.append(text)
+            cuts.append(size + begins[ends - at])
+            size, done = size + len(text), done + len(ends)
+        text = b"".join(texts)
+        return [text[begin:end] for begin, end in pairwise(np.concatenate(cuts).tolist())]
 
-    def _decode(self, codes: np.ndarray) -> bytes:
+    def _decode(self, codes: np.ndarray) -> tuple[bytes, np.ndarray]:
+        """(the text of windows, where in it each begins and the last one ends)"""
         codes = codes.astype(np.intp)
-        lengths = self.depths[codes].astype(np.int64)
-        ends = np.cumsum(lengths)
-        # Byte i of the output is byte i - (where its window begins in it) of the window's text.
-        shifts = self._offsets[codes] - (ends - lengths)
-        return self._end_to_end[np.repeat(shifts, lengths) + np.arange(ends[-1])].tobytes()
+        lengths = self.depths[codes]
+        begins = np.zeros(len(codes) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=begins[1:])
+        text = np.empty(begins[-1] + WORD, dtype=np.uint8)
+        words = _words(text)
+        # A text is copied in whole words, the last of which may cover some bytes that come after it. These belong
+        # to the first words of the texts that follow, so first words are written last, in rising order.
+        for at in range(WORD, int(lengths.max(initial=0)), WORD):
+            longer = np.flatnonzero(lengths > at)
+            words[begins[longer] + at] = _words(self._end_to_end)[self._offsets[codes[longer]] + at]
+        words[begins[:-1]] = self._first_words[codes]
+        return text[:-WORD].tobytes(), begins
+
+    @cached_property
+    def _first_words(self) -> np.ndarray:
+        return _words(self._end_to_end)[self._offsets]
 
     @cached_property
     def _end_to_end(self) -> np.ndarray:
-        return np.frombuffer(b"".join(self.texts), dtype=np.uint8)
+        return np.frombuffer(b"".join(self.texts) + bytes(WORD), dtype=np.uint8)
 
     @cached_property
     def _offsets(self) -> np.ndarray:
@@ -177,6 +193,11 @@ class Codebook:
             if depth <= before and symbol <= last[depth]:
                 raise PredictorError("it is no tree of windows: siblings must be in the order of their symbols")
             last[depth] = symbol
+
+
+def _words(text: np.ndarray) -> np.ndarray:
+    """The words that begin at each byte, one byte apart, as a view."""
+    return np.ndarray(len(text) - WORD + 1, dtype=f"V{WORD}", buffer=text, strides=(1,))
 
 
 def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray]:

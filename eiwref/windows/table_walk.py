@@ -9,14 +9,18 @@ meets the one found there, and at each document a walk is begun afresh. The few 
 The result does not depend on where stretches begin: it is the walk of each document from its first byte.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from eiwref.errors import CodeError
 from eiwref.windows.codebook import Codebook
 
-STRETCH = 509  # bytes; no power of two, or all stretches would compete for the same places in the cache
-LANES = 4096  # stretches walked together
-STEPS = 16  # taken before their entries are put where they belong: a line of the cache for each lane
+# Bytes of a stretch and stretches in lockstep are no multiples of a large power of two, or what is read together
+# would compete for the same places in the cache.
+STRETCH = 1021
+LANES = 4160
+STEPS = 64  # taken before their entries are put where they belong: whole lines of the cache for each lane
 LANES_AT_LEAST = 256  # fewer would not repay a step: shorter stretches are walked instead
 SMALL = 1 << 14  # bytes that are walked alone from the first one on
 FEW = 64  # walks: in lockstep a step costs as much for one as for these
@@ -31,77 +35,76 @@ def segment(codebook: Codebook, documents: list[bytes]) -> list[np.ndarray]:
     document_ends = np.cumsum([len(document) for document in documents], dtype=np.int64)
     begins = np.zeros(len(text) + 1, dtype=bool)  # where a document begins, and where the last one ends
     begins[0] = begins[document_ends] = True
-    parts = [np.zeros(0, dtype=np.uint16)]
-    before = np.int32(0)
-    for at in range(0, len(text), LANES * STRETCH):
+    codes, splits = [], [np.zeros(1, dtype=np.int64)]  # splits: how many windows begin before a document's end
+    before, windows, done = codebook.root, 0, 0
+    for at in range(0, max(len(text), 1), LANES * STRETCH):
         part = text[at : at + (LANES * STRETCH)]
         walks = _Walks(codebook, part, begins[at : at + len(part) + 1].copy(), before)
-        entries, goes_on = walks.windows()
-        if goes_on:  # the last window of the part before was not yet full
-            parts[-1] = parts[-1][:-1]
-        codes = np.where(entries < 0, ~entries, codebook.stop_cells[np.maximum(entries, 0)])
-        parts.append(codes.astype(np.uint16))
-        before = entries[-1]
-    codes = np.concatenate(parts)
-    windows = np.searchsorted(np.cumsum(codebook.depths[codes], dtype=np.int64), document_ends, side="right")
-    return np.split(codes, windows)[: len(documents)]
+        window_begins, before = walks.window_begins(), walks.entries[len(part)]
+        codes.append(codebook.code_of[walks.entries[window_begins]])  # of the windows that end there
+        ends = document_ends[done : np.searchsorted(document_ends, at + len(part), side="right")]
+        splits.append(windows + np.searchsorted(window_begins, ends - at))
+        windows, done = windows + len(window_begins), done + len(ends)
+    whole = np.concatenate([*codes, codebook.code_of[[before]]])[1:]  # no window ends before the first byte
+    return [whole[begin:end] for begin, end in pairwise(np.concatenate(splits).tolist())]
 
 
 class _Walks:
-    """The entry of each byte of a part of the text."""
+    """`entries[i]` is what byte i - 1 of a part of the text led to: the entry before byte i."""
 
-    def __init__(self, codebook: Codebook, part: np.ndarray, begins: np.ndarray, before):
+    def __init__(self, codebook: Codebook, part: np.ndarray, begins: np.ndarray, before: int):
         """`begins`: of documents, one more than bytes; `before`: the entry of the byte before the part."""
-        self._table, self._row_bits, self._alphabet = codebook.table, codebook.row_bits, codebook.alphabet
+        self._table, self._rows, self._root = codebook.table.ravel(), codebook.root + 1, codebook.root
+        self._alphabet = codebook.alphabet
         self._part, self._begins = part, begins
         self._begins[-1] = True  # no walk leaves the part
-        before = np.int32(0) if begins[0] else before
+        first = self._root if begins[0] else before
         if len(part) > SMALL:
             self._stretch = min(STRETCH, max(1, len(part) // LANES_AT_LEAST))
-            self._walk_stretches(before)
+            self._walk_stretches(first)
             walks = self._unsettled()
         else:
-            self._entries = np.zeros(len(part), dtype=np.int32)  # 0 is no entry
+            self.entries = np.full(1 + len(part), -1, dtype=np.int32)  # no entry
             positions = np.flatnonzero(begins[:-1] | (np.arange(len(part)) == 0))
-            walks = positions, np.where(positions == 0, before, 0)
+            walks = positions, np.where(positions == 0, first, self._root)
+        self.entries[0] = before
         self._settle(*walks)
 
-    def windows(self) -> tuple[np.ndarray, bool]:
-        """(the entry of each window's last byte; does the first window go on from the part before?)"""
-        begins = np.flatnonzero(self._entries[: len(self._part)].view(np.uint32) <= self._alphabet)
-        goes_on = not len(begins) or begins[0] > 0
-        return self._entries[np.append(begins[not goes_on :], len(self._part)) - 1], goes_on
+    def window_begins(self) -> np.ndarray:
+        """The positions at which a window begins."""
+        return np.flatnonzero(self.entries[1 : 1 + len(self._part)] < self._alphabet)
 
-    def _walk_stretches(self, before) -> None:
+    def _walk_stretches(self, before: int) -> None:
         """All stretches in lockstep: the first goes on from the entry before it, the others from the root."""
         lanes = -(-len(self._part) // self._stretch)
         padded = np.zeros(lanes * self._stretch, dtype=np.uint8)
         padded[: len(self._part)] = self._part
-        self._entries = np.zeros(len(padded), dtype=np.int32)
-        symbols, entries = padded.reshape(lanes, -1), self._entries.reshape(lanes, -1)
-        entry = np.zeros(lanes, dtype=np.int32)
+        self.entries = np.empty(1 + len(padded), dtype=np.uint16)
+        symbols, entries = padded.reshape(lanes, -1), self.entries[1:].reshape(lanes, -1)
+        root = np.full(lanes, self._root, dtype=np.uint16)
+        entry, row = root.copy(), np.empty_like(root)
         entry[0] = before
-        index = np.empty_like(entry)
         for at in range(0, self._stretch, STEPS):
-            columns = symbols[:, at : at + STEPS].T.astype(np.int32, order="C") << self._row_bits  # (steps, lanes)
-            found = np.empty_like(columns)
-            for column, here in zip(columns, found, strict=True):
-                np.maximum(entry, 0, out=index)  # a full window leads to the root
-                index += column
-                np.take(self._table, index, out=here, mode="clip")
+            index = symbols[:, at : at + STEPS].T.astype(np.int32, order="C")  # (steps, lanes)
+            index *= self._rows
+            found = np.empty(index.shape, dtype=np.uint16)
+            for cell, here in zip(index, found, strict=True):
+                np.minimum(entry, root, out=row)  # a full window leads to the root
+                cell += row
+                np.take(self._table, cell, out=here, mode="clip")
                 entry = here
             entries[:, at : at + STEPS] = found.T
 
     def _unsettled(self) -> tuple[np.ndarray, np.ndarray]:
         """(positions, entry before each) from which the walk is not what was found, in rising order."""
         positions = np.arange(self._stretch, len(self._part), self._stretch)
-        before = self._entries[positions - 1]
+        before = self.entries[positions]
         # A stretch was walked from the root: right if a document begins there or the last window was full.
-        wrong = (before > 0) & ~self._begins[positions]
+        wrong = (before < self._root) & ~self._begins[positions]
         documents = np.flatnonzero(self._begins[:-1])
         documents = documents[documents % self._stretch > 0]
         positions = np.concatenate([positions[wrong], documents])
-        before = np.concatenate([before[wrong], np.zeros(len(documents), dtype=np.int32)])
+        before = np.concatenate([before[wrong], np.full(len(documents), self._root, dtype=np.uint16)])
         order = np.argsort(positions)
         return positions[order], before[order]
 
@@ -114,11 +117,11 @@ class _Walks:
         for _ in range(PATIENCE):
             if len(position) <= FEW:
                 break
-            column = self._part[position].astype(np.int32) << self._row_bits
-            entry = self._table[column + np.maximum(entry, 0)]
-            met = self._entries[position] == entry
-            self._entries[position] = entry
+            column = self._part[position].astype(np.int32) * self._rows
+            entry = self._table[column + np.minimum(entry, self._root)]
             position = position + 1
+            met = self.entries[position] == entry
+            self.entries[position] = entry
             goes_on = ~(met | self._begins[position])
             position, entry = position[goes_on], entry[goes_on]
         settled = 0
@@ -128,11 +131,12 @@ class _Walks:
 
     def _walk_alone(self, position: int, entry: int) -> int:
         """The first position that is not yet settled by the walk, which met what was there or came to its end."""
-        table, entries, part, begins = map(memoryview, (self._table, self._entries, self._part, self._begins))
+        table, entries, part, begins = map(memoryview, (self._table, self.entries, self._part, self._begins))
+        rows, root = self._rows, self._root
         while True:
-            entry = table[part[position] << self._row_bits | max(entry, 0)]
+            entry = table[part[position] * rows + min(entry, root)]
+            position += 1
             met = entries[position] == entry
             entries[position] = entry
-            position += 1
             if met or begins[position]:
                 return position
