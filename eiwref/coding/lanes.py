@@ -25,19 +25,15 @@ Predict = Callable[[int, np.ndarray], np.ndarray]
 """(step, symbols) -> the probabilities of the n lanes that still run, (n, K) float32; `symbols`, (n,), are theirs
 of the step before, and -1 at step 0."""
 
-AHEAD = 16  # symbols fetched of each text at once: texts lie far apart in memory
-
 
 def encode(texts: Sequence[np.ndarray], predict: Predict, rows: Rows) -> list[Bits]:
     """The codes of texts of symbols; they must stand longest first."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    flat = np.concatenate([*texts, np.zeros(AHEAD, dtype=np.int64)]).astype(np.int64)
+    flat = np.concatenate([*texts, np.zeros(0, dtype=np.int64)]).astype(np.int64, copy=False)
     first = np.cumsum(lengths) - lengths
     encoder, before = Encoder(len(texts), rows.precision), np.full(len(texts), -1)
     for step, n in enumerate(_running(lengths)):
-        if step % AHEAD == 0:
-            ahead = flat[first[:n, None] + np.arange(step, step + AHEAD)].T.copy()  # (AHEAD, n)
-        symbols = ahead[step % AHEAD, :n]
+        symbols = flat[first[:n] + step]
         encoder.encode(*rows.slices(predict(step, before[:n]), symbols))
         before = symbols
     return encoder.finish()
