@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from eiwref.bench import code, measure
+from eiwref.bench import code, measure, tokenize
 from eiwref.cli import main
 from eiwref.errors import EiwrefError
 
@@ -110,3 +110,14 @@ def test_the_command(no_peers, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["bench", "nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+def test_windows_under_a_network_are_checked_before_they_are_measured(monkeypatch):
+    texts = [b"some text", b"", b"other text"]
+    contenders = tokenize._under_a_network(texts)
+    in_lockstep, back, one_by_one, back_one_by_one = (run() for run in contenders.values())
+    assert in_lockstep == one_by_one
+    assert b"".join(back) == b"".join(window.text for window in back_one_by_one) == b"".join(texts)
+    monkeypatch.setattr(tokenize.lockstep, "encode", lambda scheme, texts: [[] for _ in texts])
+    with pytest.raises(EiwrefError, match="nothing was measured"):
+        tokenize._under_a_network(texts)
