@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from eiwref.bench import code, generate, measure, train
+from eiwref.bench import code, generate, measure, tokenize, train
 from eiwref.cli import main
 from eiwref.errors import EiwrefError
 from eiwref.nn.transformer import Config, Transformer
@@ -162,3 +162,14 @@ def test_what_an_m2_writes_is_counted():
     assert all(row["ours"] > 0 for row in found["rows"])
     assert "2 at once" in found["rows"][2]["case"]
     assert found["settings"]["size"] == "tiny"
+
+
+def test_windows_under_a_network_are_checked_before_they_are_measured(monkeypatch):
+    texts = [b"some text", b"", b"other text"]
+    contenders = tokenize._under_a_network(texts)
+    in_lockstep, back, one_by_one, back_one_by_one = (run() for run in contenders.values())
+    assert in_lockstep == one_by_one
+    assert b"".join(back) == b"".join(window.text for window in back_one_by_one) == b"".join(texts)
+    monkeypatch.setattr(tokenize.lockstep, "encode", lambda scheme, texts: [[] for _ in texts])
+    with pytest.raises(EiwrefError, match="nothing was measured"):
+        tokenize._under_a_network(texts)

@@ -1,11 +1,12 @@
 """`lanes` and `rows` against `finite` and `frequencies`: the same bits, lane by lane, whatever the company."""
 
+import math
 import random
 import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from eiwref.coding import finite, frequencies, lanes, rows
@@ -28,6 +29,15 @@ def slices_and_code(predictor, text):
     return np.array(slices, dtype=np.int64).reshape(-1, 2), encoder.finish()
 
 
+def encode_slices(slices, precision):
+    """The codes of texts in any order, given as the slices of their symbols, (length, 2) int64 each."""
+    order = sorted(range(len(slices)), key=lambda i: -len(slices[i]))
+    encoder = lanes.Encoder(len(slices), precision)
+    for step in range(max(map(len, slices), default=0)):
+        encoder.encode(*np.array([slices[i][step] for i in order if len(slices[i]) > step]).T)
+    return [code for _, code in sorted(zip(order, encoder.finish(), strict=True), key=lambda pair: pair[0])]
+
+
 def decode_slices(codes, slices, precision):
     """Decode what `encode_slices` wrote, the slices known; checks that each target points into its slice."""
     order = sorted(range(len(slices)), key=lambda i: -len(slices[i]))
@@ -48,7 +58,7 @@ def test_every_lane_is_finite_bit_for_bit(data, precision):
         text = data.draw(st.lists(st.integers(0, predictor.symbols - 1), max_size=60))
         cases.append(slices_and_code(predictor, text))
     slices, expected = [case[0] for case in cases], [case[1] for case in cases]
-    codes = lanes.encode_slices(slices, precision)
+    codes = encode_slices(slices, precision)
     assert codes == expected
     assert decode_slices(codes, slices, precision) == [len(code) for code in expected]
 
@@ -76,7 +86,7 @@ def test_thousands_of_lanes_with_carries(precision):
             carried += bool(run and encoder.output[before + 1 : before + 1 + run] == bytes(run))
         expected.append(encoder.finish())
     assert carried > 5
-    codes = lanes.encode_slices(slices, precision)
+    codes = encode_slices(slices, precision)
     assert codes == expected
     assert decode_slices(codes, slices, precision) == [len(code) for code in expected]
 
@@ -112,6 +122,23 @@ def test_slices_are_those_of_all_frequencies(seed, symbols, precision, n):
     for target in (starts, ends - 1):
         found = tool.find(given_rows, target)
         assert all((a == b).all() for a, b in zip(found, (wanted, starts, ends), strict=True))
+
+
+@given(st.integers((1 << 22) + 1, 1 << 24), st.sampled_from([-1, 0, 1]), st.sampled_from(PRECISIONS))
+def test_quotients_next_to_an_integer_are_rounded_down(total, beside, precision):
+    """before * spare / total misses an integer by the least that it can, 1 / total, or not at all."""
+    spare = (1 << precision) - 3
+    while math.gcd(spare, total) > 1:
+        total -= 1
+    first = beside * pow(spare, -1, total) % total
+    parts = [first // 2, first - first // 2]  # either alone may be more than a probability of 1 stands for
+    weights = [*parts, total - first]
+    assume(max(weights) <= rows.UNIT)
+    probabilities = np.array([weights], dtype=np.float32) / np.float32(rows.UNIT)
+    starts, ends = Rows(3, precision).slices(probabilities, np.array([1]))
+    assert first * spare % total == beside % total
+    assert starts[0] == parts[0] * spare // total + 1
+    assert ends[0] == first * spare // total + 2
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -241,7 +268,10 @@ def test_bad_input_gets_one_sentence():
     ("row", "sentence"),
     [
         ([0.5, 0.5, -0.1], "no probability"),
+        ([0.5, 0.5, -1e-30], "no probability"),
+        ([0.5, -0.0, 1.0000001], "no probability"),
         ([0.5, 0.5, np.nan], "no probability"),
+        ([0.5, -0.0, np.nan], "no probability"),
         ([np.nan] * 3, "no probability"),
         ([0.5, 0.5, np.inf], "no probability|must sum"),
         ([0, 0, 0], "must sum"),
@@ -261,6 +291,13 @@ def test_what_is_no_distribution_is_refused(row, sentence):
         return
     assert (starts <= 20000).all()
     assert (ends > 20000).all()
+
+
+def test_a_zero_may_have_a_sign():
+    zeros = np.array([[0.75, 0, 0.25], [0.75, -0.0, 0.25]], dtype=np.float32)
+    starts, ends = Rows(3).slices(zeros, np.array([1, 1]))
+    assert (starts[0], ends[0]) == (starts[1], ends[1])
+    assert Rows(3).find(zeros, starts)[0].tolist() == [1, 1]
 
 
 def test_no_lane_knows_its_company():

@@ -101,7 +101,7 @@ def _same(name: str, found, expected) -> None:
 def _lanes(data: Data) -> Contenders:
     steps, n = data.symbols.shape
     rows = Rows(SYMBOLS)
-    texts, lengths = list(data.symbols.T), [steps] * n
+    texts, lengths = list(data.symbols.T.copy()), [steps] * n
 
     def encode():
         return lanes.encode(texts, lambda step, before: data.probabilities[step], rows)

@@ -5,6 +5,9 @@ tokenizers are trained here on the first half of the documents, and all are meas
 same bytes for each: as many documents, and end to end as one. tiktoken gets the vocabulary of the byte-level BPE
 that `tokenizers` has learned. Growing the codebook and training the others does not count; nothing runs on
 several threads.
+
+Beside them, for the record, stand 64-bit windows under a small network, in lockstep and one by one. Its weights
+are random, so that its windows hold some 6 bytes; those of a trained one hold more.
 """
 
 import io
@@ -13,16 +16,25 @@ from collections.abc import Callable
 from hashlib import sha256
 from types import ModuleType
 
+import numpy as np
+
 from eiwref.bench import measure
 from eiwref.errors import EiwrefError
+from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.base import BYTES, BYTES_AND_END
+from eiwref.predictors.limits import LANES
+from eiwref.predictors.network import Network
 from eiwref.tokenizers import tokenizer
 from eiwref.tokenizers.huggingface import byte_alphabet
-from eiwref.windows import table_walk
+from eiwref.windows import StopCell, lockstep, table_walk
 from eiwref.windows.codebook import Codebook
 
 PEERS = ("tiktoken", "tokenizers", "sentencepiece", "zlib")
 UNIT = "MB/s"
 BYTES_A_WORD = 100  # of training text for each word of a peer's vocabulary, 32,000 at most
+
+PIECE = 32  # bytes; so long are the LANES pieces of text that go through the network
+M1 = Config(BYTES_AND_END, d_model=64, heads=4, layers=2, d_mlp=256, context=64)
 
 WORDS = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"  # a space belongs to the word after it
 
@@ -51,15 +63,19 @@ def run(command: str, documents: list[bytes], rounds: int = 5) -> dict:
                 missing.append(f"{name} does not give back all it encodes ({shape})")
             contenders[f"{name} encode, {shape}"] = lambda encode=encode, data=data: encode(data)
             contenders[f"{name} decode, {shape}"] = lambda decode=decode, encoded=encoded: decode(encoded)
-    taken = measure.seconds(contenders, rounds)
+    joined = b"".join(texts)[: LANES * PIECE]
+    by_network = _under_a_network([joined[at : at + PIECE] for at in range(0, len(joined), PIECE)])
+    taken = measure.seconds(contenders | by_network, rounds)
     rows = []
     for shape in shapes:
         for direction in ("encode", "decode"):
             case = f"{direction}, {shape}"
             speed = {name: size / 1e6 / taken[f"{name} {case}"] for name in ways}
             rows += [measure.row(case, UNIT, speed["ours"], speed[name], name) for name in ways if name != "ours"]
+    rows += [measure.row(case, "kB/s", len(joined) / 1e3 / taken[case]) for case in by_network]
     whole = sha256(b"".join(len(text).to_bytes(8, "big") + text for text in texts))
     settings = {"documents": len(texts), "bytes": size, "sha256": whole.hexdigest(), "rounds": rounds}
+    settings |= {"bytes_under_a_network": len(joined), "parameters_of_the_network": M1.parameters}
     return {
         "command": command,
         "settings": settings | {"vocabulary_of_peers": vocabulary, "table_bytes": codebook.table.nbytes},
@@ -71,6 +87,28 @@ def run(command: str, documents: list[bytes], rounds: int = 5) -> dict:
 
 def _ours(codebook: Codebook) -> Way:
     return lambda texts: table_walk.segment(codebook, texts), codebook.decode_batch
+
+
+def _under_a_network(texts: list[bytes]) -> dict[str, Callable[[], object]]:
+    params = Transformer(M1).init(np.random.default_rng(0))
+
+    def scheme():  # fresh, since a network remembers how windows begin
+        return StopCell(Network(Transformer(M1), params, np.ones(BYTES_AND_END)).over(BYTES), 64)
+
+    def encode_one_by_one():
+        alone = scheme()
+        return [[window.code for window in alone.segment(text)] for text in texts]
+
+    codes = lockstep.encode(scheme(), texts)
+    flat = [code for own in codes for code in own]
+    if codes != encode_one_by_one() or b"".join(lockstep.decode(scheme(), flat)) != b"".join(texts):
+        raise EiwrefError("windows in lockstep are not those made one by one: nothing was measured")
+    return {
+        "encode, 64-bit windows under a network: in lockstep": lambda: lockstep.encode(scheme(), texts),
+        "decode, 64-bit windows under a network: in lockstep": lambda: lockstep.decode(scheme(), flat),
+        "encode, 64-bit windows under a network: one by one": encode_one_by_one,
+        "decode, 64-bit windows under a network: one by one": lambda: list(map(scheme().decode, flat)),
+    }
 
 
 def _peers(peers: dict[str, ModuleType], train: list[bytes], vocabulary: int) -> dict[str, Way]:

@@ -29,7 +29,7 @@ of the step before, and -1 at step 0."""
 def encode(texts: Sequence[np.ndarray], predict: Predict, rows: Rows) -> list[Bits]:
     """The codes of texts of symbols; they must stand longest first."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    flat = np.concatenate([*texts, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+    flat = np.concatenate([*texts, np.zeros(0, dtype=np.int64)]).astype(np.int64, copy=False)
     first = np.cumsum(lengths) - lengths
     encoder, before = Encoder(len(texts), rows.precision), np.full(len(texts), -1)
     for step, n in enumerate(_running(lengths)):
@@ -54,19 +54,6 @@ def decode(
         steps.append(before)
     flat = _by_lane(steps, len(codes))
     return np.split(flat, np.cumsum(lengths[:-1], dtype=np.int64)) if len(codes) else [], decoder.finish()
-
-
-def encode_slices(slices: Sequence[np.ndarray], precision: int = PRECISION) -> list[Bits]:
-    """The codes of texts in any order, given as the slices of their symbols, (length, 2) int64 each."""
-    order = sorted(range(len(slices)), key=lambda i: -len(slices[i]))
-    lengths = np.array([len(slices[i]) for i in order], dtype=np.int64)
-    flat = np.concatenate([*(slices[i] for i in order), np.zeros((0, 2), dtype=np.int64)])
-    first = np.cumsum(lengths) - lengths
-    encoder = Encoder(len(slices), precision)
-    for step, n in enumerate(_running(lengths)):
-        encoder.encode(*flat[first[:n] + step].T)
-    codes = dict(zip(order, encoder.finish(), strict=True))
-    return [codes[i] for i in range(len(slices))]
 
 
 def _running(lengths: np.ndarray) -> Iterator[int]:

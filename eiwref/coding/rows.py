@@ -18,24 +18,29 @@ UNIT = 1 << 23  # the weight of probability 1
 MAX_TOTAL = 2 * UNIT  # of the weights of a row: float32 holds every integer up to here
 MAX_SYMBOLS = 511  # so many weights of UNIT have a sum in 32 bits
 BLOCK = 16
-SLAB = 512  # rows worked on at once: each pass over them finds in the cache what the pass before it left there
+SLAB = 1024  # rows worked on at once: each pass over them finds in the cache what the pass before it left there
 
 
-def weights(rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def weights(rows: np.ndarray) -> np.ndarray:
     """The weight p * 2^23 of every float32 probability p, rounded to nearest (ties to even): (n, K) uint32.
-
-    From 1 to 2 the float32 are just the multiples of 2^-23. So p + 1 is rounded by the addition, and its bits,
-    read as an integer, are those of 1 plus the weight. `out` is a float32 array to work in.
 
     >>> weights(np.array([[0.75, 0.25, 1e-9]], dtype=np.float32)).tolist()
     [[6291456, 2097152, 0]]
     """
-    found = np.add(rows, ONE, out=out).view(np.uint32)
-    found -= ONE_BITS
-    # What is below 0 is far above UNIT in unsigned integers, and so is what is no number.
-    if found.max(initial=0) > UNIT:
+    return _raised(rows) - ONE_BITS
+
+
+def _raised(rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """`weights`, each larger by ONE_BITS; `out` is a float32 array to work in.
+
+    From 1 to 2 the float32 are just the multiples of 2^-23. So p + 1 is rounded by the addition, and its bits,
+    read as an integer, are those of 1 plus the weight.
+    """
+    # Read as integers, floats from 0 on stand in the order of their values; above them all stands what has a sign
+    # or is no number. One pass so clears all rows but those with a -0.0 in them, which get a second look.
+    if rows.view(np.uint32).max(initial=0) > ONE_BITS and not (rows.min() >= 0 and rows.max() <= 1):
         raise PredictorError("a distribution holds something that is no probability from 0 to 1")
-    return found
+    return np.add(rows, ONE, out=out).view(np.uint32)
 
 
 class Rows:
@@ -65,18 +70,21 @@ class Rows:
             raise CodeError(
                 f"symbols must be from 0 to {self.symbols - 1}, found {symbols.min()} to {symbols.max()}"
             )
-        sums = np.empty((n, 2), dtype=np.uint32)  # what stands before the symbol, and the rest of the row
+        sums = np.empty((n, 2), dtype=np.uint32)  # of the raised weights before the symbol, and of the others
         weight = np.empty(n, dtype=np.uint32)
         for begin in range(0, n, SLAB):
             at = slice(begin, begin + SLAB)
             slab = rows[at]
-            flat = weights(slab, out=self._buffer[: slab.size].reshape(slab.shape)).reshape(-1)
+            flat = _raised(slab, out=self._buffer[: slab.size].reshape(slab.shape)).reshape(-1)
             edges = self._edges[: len(slab)]
             where = np.add(edges[:, 0], symbols[at], out=edges[:, 1])
             np.add.reduceat(flat, edges.reshape(-1), out=sums[at].reshape(-1))
             weight[at] = flat[where]
-        before = sums[:, 0] * (symbols > 0)  # of no terms reduceat does not give 0
-        total = before + sums[:, 1]
+        sums[:, 0] *= symbols > 0  # of no terms reduceat does not give 0
+        # Sums went round at 2^32, and go round again as what their terms were raised by is taken off at one go.
+        before = sums[:, 0] - symbols.astype(np.uint32) * ONE_BITS
+        total = sums[:, 0] + sums[:, 1] - np.uint32(self.symbols * int(ONE_BITS) % 2**32)
+        weight -= ONE_BITS
         _check_totals(total)
         return self._ends(symbols, before, weight, total)
 
@@ -128,14 +136,15 @@ class Rows:
 
     def _ends(self, symbols, before, weight, total) -> tuple[np.ndarray, np.ndarray]:
         """C[c] = c + floor(before * spare / total), and C[c+1]."""
-        total = total.astype(np.int64)
-        start = before.astype(np.int64)
-        end = start + weight.astype(np.int64)
-        for side in (start, end):
-            side *= self._spare
-            side //= total
-            side += symbols
-        return start, end + 1
+        sides = np.empty((2, len(symbols)))
+        sides[0] = before
+        sides[1] = sides[0] + weight
+        # float64 divides faster than int64 and loses nothing: products are below 2^48, a quotient that is no
+        # integer is 1 / total >= 2^-24 or more below the next one, and floats up to 2^24 lie 2^-29 or less apart.
+        sides *= self._spare
+        sides /= total
+        starts, ends = sides.astype(np.int64) + symbols
+        return starts, ends + 1
 
 
 def _rounded(rows: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -152,8 +161,7 @@ def _last_below(level: np.ndarray, terms: np.ndarray, step: np.ndarray) -> tuple
     """(the last column c of each row with before[c] + c * step < level, or 0; before[c], the sum of terms[:c])"""
     n, columns = terms.shape
     before = np.tri(columns, k=-1, dtype=np.float32) @ terms.T  # (columns, n): rows of n are quick to work on
-    sides = np.arange(columns, dtype=np.float32)[:, None] * step
-    sides += before
-    below = np.add.reduce(sides < level, axis=0, dtype=np.uint16).astype(np.int64)
-    column = np.maximum(below - 1, 0)
+    sides = np.arange(1, columns, dtype=np.float32)[:, None] * step
+    sides += before[1:]
+    column = np.add.reduce((sides < level).view(np.uint8), axis=0, dtype=np.uint8).astype(np.int64)
     return column, before.take(column * n + np.arange(n))
