@@ -28,6 +28,7 @@ from eiwref.predictors.base import BYTES
 from eiwref.predictors.network import Network
 from eiwref.tokenizers import streaming, tokenizer
 
+IN_CACHE = 1 << 18  # logits that are drawn from at once: what is made of more has to go to memory and back
 AT_ONCE = 64  # positions of a text that is read; attention's scores are as many times the context
 
 
@@ -61,17 +62,25 @@ class Choice:
         `uniforms` (B,) from [0, 1): in id order, the first id up to which the p of those left add up to more than
         this share. Raises `ModelError` for logits that are not finite.
         """
+        few = max(1, IN_CACHE // logits.shape[1])
+        return np.concatenate(
+            [
+                to_numpy(self._draw(logits[at : at + few], xp.asarray(uniforms[at : at + few]), xp))
+                for at in range(0, len(logits), few)
+            ]
+        )
+
+    def _draw(self, logits, uniforms, xp):
         highest = logits.max(axis=1, keepdims=True)
         if not bool(xp.isfinite(highest).all()):
             raise ModelError("the network's logits are not finite")
         if self.temperature == 0:
-            return to_numpy(logits.argmax(axis=1))
+            return logits.argmax(axis=1)
         weights = xp.exp((logits - highest) / self.temperature)  # (B, V), in proportion to p
         if self.top_k is not None or self.top_p < 1:
             weights = weights * (weights >= self.least(weights, xp))
         sums = xp.cumsum(weights, axis=1, dtype="float64")
-        targets = xp.asarray(uniforms[:, None]) * sums[:, -1:]
-        return to_numpy((sums <= targets).sum(axis=1))
+        return (sums <= uniforms[:, None] * sums[:, -1:]).sum(axis=1)
 
     def least(self, weights, xp=np):
         """The least weight that stays in each row of (B, V), (B, 1)."""
@@ -96,8 +105,10 @@ def ids(
     """The next id of every sequence, (B,), int64, again and again until all have ended; B = len(rngs).
 
     An M1's ids are bytes. All sequences go on from the ids `prompt`; each ends with the id `symbols - 1`, and has
-    no others from there on. Raises `ModelError` if the prompt is outside the vocabulary.
+    no others from there on. Raises `ModelError` if the prompt is outside the vocabulary, or `rngs` empty.
     """
+    if not rngs:
+        raise ModelError("there must be a generator of random numbers, for one sequence at least")
     xp, context, end = network.xp, network.config.context, network.config.symbols - 1
     rows = np.arange(len(rngs))  # the sequences in the batch
     history = deque((np.full(len(rngs), id) for id in prompt), maxlen=context)

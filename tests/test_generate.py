@@ -93,7 +93,8 @@ def test_the_frequencies_of_draws_are_the_probabilities():
         np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 4096, expected, atol=1e-3)
 
 
-def test_rows_are_drawn_each_by_its_own_number(xp):
+def test_rows_are_drawn_each_by_its_own_number(xp, monkeypatch):
+    monkeypatch.setattr(generate, "IN_CACHE", 14)  # two rows
     rng = np.random.default_rng(0)
     logits, uniforms = rng.standard_normal((5, 7)).astype(np.float32), rng.random(5)
     for choice in (Choice(), Choice(top_k=3), Choice(top_p=0.8), Choice(0.3, 4, 0.9), Choice(0)):
@@ -208,6 +209,8 @@ def test_greedy_is_the_likeliest_of_each_step():
 
 def test_a_prompt_outside_the_vocabulary_is_refused():
     network, params = network_of()
+    with pytest.raises(ModelError, match="for one sequence at least"):
+        next(generate.ids(network, params, []))
     for wrong in (-1, 12):
         with pytest.raises(ModelError, match=f"id {wrong} is outside the vocabulary"):
             next(generate.ids(network, params, rngs_of(1), [wrong]))
