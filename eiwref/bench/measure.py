@@ -18,17 +18,20 @@ from tqdm import tqdm
 from eiwref.experiments.result import environment
 
 
-def seconds(contenders: dict, rounds: int, clock=time.process_time, blas: int | None = 1) -> dict:
+def seconds(contenders: dict, rounds: int, clock=time.process_time, blas: int | None = 1, warm=False) -> dict:
     """The median seconds of each contender, {name: function}, after one round that does not count.
 
     `blas`: threads of its products, None to leave them to the contenders; with more than one core, `clock` must be
-    one on the wall.
+    one on the wall. `warm`: in its turn a contender runs twice, and the second time counts, for what goes on for
+    hours once begun.
     """
     taken: dict = {name: [] for name in contenders}
     with threadpool_limits(blas), tqdm(total=(rounds + 1) * len(contenders), desc="rounds", disable=None) as bar:
         for _ in range(rounds + 1):
             for name, run in contenders.items():
                 bar.set_postfix_str(str(name))
+                if warm:
+                    run()
                 begin = clock()
                 run()
                 taken[name].append(clock() - begin)

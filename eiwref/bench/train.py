@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -32,7 +33,7 @@ LEARNING_RATE = 1e-3
 Contenders = dict[str, Callable[[], object]]
 
 
-def run(command: str, shapes=tuple(SHAPES), rounds: int = 7, seed: int = 0, compile: bool = True) -> dict:
+def run(command: str, shapes=tuple(SHAPES), rounds: int = 5, seed: int = 0, compile: bool = True) -> dict:
     """Rows of tokens/s and GFLOP/s for each shape, on one core and on all."""
     peers, missing = measure.find_peers(PEERS)
     rows = []
@@ -73,7 +74,7 @@ def _shape(name, config, batch, with_torch, rounds, seed, compile):
         if with_torch:
             theirs, missing = _torch(config, params, ids, targets, sorted({1, cores}), loss, compile)
             contenders |= theirs
-        taken = measure.seconds(contenders, rounds, clock=time.perf_counter, blas=None)
+        taken = measure.seconds(contenders, rounds, clock=time.perf_counter, blas=None, warm=True)
     tokens = {key: ids.size / seconds for key, seconds in taken.items() if key[0] != "peak"}
     peak = {n: 2 * PEAK**3 / taken["peak", n] / 1e9 for n in (1, cores)}
     rows = []
@@ -104,15 +105,22 @@ def _peak(cores) -> Contenders:
 def _ours(network, params, ids, targets, counts, stack) -> Contenders:
     contenders = {}
     for n in counts:
-        steps = stack.enter_context(Parallel(network, params, AdamW(), workers=n))
-        contenders["ours", n] = lambda steps=steps: steps.step(ids, targets, 1, LEARNING_RATE)
-    readable = Steps(network, params, AdamW())
+        arranged = stack.enter_context(Parallel(network, params, AdamW(), workers=n))
+        contenders["ours", n] = _step(arranged, ids, targets, None)
+        contenders["our readable layers", n] = _step(Steps(network, params, AdamW()), ids, targets, n)
+    return contenders
 
-    def step(n):
-        with threadpool_limits(n):
-            readable.step(ids, targets, 1, LEARNING_RATE)
 
-    return contenders | {("our readable layers", n): lambda n=n: step(n) for n in counts}
+def _step(steps, ids, targets, blas) -> Callable[[], object]:
+    numbers = count(1)
+
+    def step():
+        with threadpool_limits(blas):
+            loss, _ = steps.step(ids, targets, next(numbers), LEARNING_RATE)
+        if not np.isfinite(loss):
+            raise EiwrefError("the loss is not finite: nothing was measured")
+
+    return step
 
 
 def _torch(config, params, ids, targets, counts, loss, compile) -> tuple[Contenders, list[str]]:

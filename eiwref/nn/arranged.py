@@ -24,7 +24,7 @@ from eiwref.nn.attention import BUCKETS, MASKED, distance_buckets
 from eiwref.nn.layers import NORM_EPSILON
 from eiwref.nn.transformer import Config
 
-ROWS = 128  # positions worked on at a time
+ROWS = 512  # positions worked on at a time
 QUERIES = 64  # of attention at a time
 SCORES = 1 << 16  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
 LOGITS = 1 << 23  # held at a time: 32 MiB in float32
@@ -36,6 +36,7 @@ class _Block(NamedTuple):
     qkv_weight: np.ndarray  # (D, 3D) gain * [query * scale, key, value]
     up_weight: np.ndarray  # (D, F) gain * up
     bias: np.ndarray  # (H, T + QUERIES - 1) by falling distance, then masked
+    slanting: list[np.ndarray]  # views of it for each block of queries, (H, rows, S)
     normed: tuple[np.ndarray, np.ndarray]  # of attention and MLP, (N, D) each, before the gain
     inverse_rms: tuple[np.ndarray, np.ndarray]  # (N, 1) each
     qkv: np.ndarray  # (N, 3D)
@@ -58,11 +59,13 @@ class Arranged:
         self._rows = [slice(at, min(at + ROWS, n)) for at in range(0, n, ROWS)]
         self._queries = [(at, min(at + QUERIES, t)) for at in range(0, t, QUERIES)]
         self._buckets = distance_buckets(np.arange(t))
+        biases = [np.full((h, t + QUERIES - 1), MASKED, dtype=dtype) for _ in range(config.layers)]
         self._blocks = [
             _Block(
                 qkv_weight=empty(d, 3 * d),
                 up_weight=empty(d, f),
-                bias=np.full((h, t + QUERIES - 1), MASKED, dtype=dtype),
+                bias=bias,
+                slanting=self._slanting(bias),
                 normed=(empty(n, d), empty(n, d)),
                 inverse_rms=(empty(n, 1), empty(n, 1)),
                 qkv=empty(n, 3 * d),
@@ -71,14 +74,15 @@ class Arranged:
                 attended=empty(n, d),
                 after=empty(n, f),
             )
-            for _ in range(config.layers)
+            for bias in biases
         ]
         self._x, self._normed, self._inverse_rms = empty(n, d), empty(n, d), empty(n, 1)
         self._d_normed, self._dqkv, self._dafter = empty(n, d), empty(n, 3 * d), empty(n, f)
         self._dscores, self._dbias = empty(h * QUERIES * t), empty(h, QUERIES, t + QUERIES - 1)
+        self._dbias_slanting = self._slanting(self._dbias)
         self._dkv, self._dqkv_weight = empty(2, h * t * (d // h)), empty(d, 3 * d)
         self._few, self._highest = empty(min(n, ROWS), d), empty(h * QUERIES)
-        self._zeros, self._ones = np.zeros((ROWS, f), dtype=dtype), np.ones(t, dtype=dtype)
+        self._zeros, self._ones = np.zeros((min(n, ROWS), f), dtype=dtype), np.ones(t, dtype=dtype)
         self._at_once = min(n, max(1, LOGITS // config.symbols))
         self._logits = empty(self._at_once, config.symbols)
         self._output, self._doutput = empty(d, config.symbols), empty(d, config.symbols)
@@ -141,9 +145,9 @@ class Arranged:
         q, k, v = self._heads(block.qkv)  # (B, H, T, K) each
         (attended,) = self._heads(block.attended)
         sums = block.inverse_sums.transpose(0, 2, 1)  # (B, H, T)
-        for b, h, begin, end, scores in self._tiles(block.weights):
+        for b, h, begin, end, scores, bias in self._tiles(block.weights, block.slanting):
             np.matmul(q[b, h, begin:end], k[b, h, :end].swapaxes(-1, -2), out=scores)
-            scores += self._slanting(block.bias[h], begin, end)
+            scores += bias
             highest = self._highest[: scores.shape[0] * scores.shape[1]].reshape(*scores.shape[:2], 1)
             scores.max(axis=-1, keepdims=True, out=highest)
             scores -= highest
@@ -171,13 +175,12 @@ class Arranged:
         q, k, v = self._heads(block.qkv)
         dq, dk, dv = self._heads(self._dqkv)
         self._dbias[...] = 0
-        for b, h, begin, end, weights in self._tiles(block.weights):
+        for b, h, begin, end, weights, dbias in self._tiles(block.weights, self._dbias_slanting):
             rows = slice(begin, end)
             dscores = self._dscores[: weights.size].reshape(weights.shape)
             np.matmul(dout[b, h, rows], v[b, h, :end].swapaxes(-1, -2), out=dscores)
             dscores -= along[b, h, rows]
             dscores *= weights
-            dbias = self._slanting(self._dbias[h], begin, end)
             dbias += dscores
             np.matmul(dscores, k[b, h, :end], out=dq[b, h, rows])
             for dwhole, left, right in ((dk, dscores, q), (dv, weights, dout)):
@@ -291,25 +294,32 @@ class Arranged:
     def _width(self) -> int:
         return self.config.d_model // self.config.heads
 
-    def _tiles(self, weights):
-        """(sequence, heads, begin and end of queries, their scores (h, rows, end)), the last queries first."""
+    def _tiles(self, weights, slanting):
+        """(sequence, heads, begin and end of queries, their scores and numbers by distance (h, rows, end) each).
+
+        The last queries come first.
+        """
+        blocks = list(reversed(list(zip(self._queries, weights, slanting, strict=True))))
         for b in range(self._batch):
-            for (begin, end), scores in zip(reversed(self._queries), reversed(weights), strict=True):
+            for (begin, end), scores, numbers in blocks:
                 heads = max(1, SCORES // ((end - begin) * end))
                 for at in range(0, self.config.heads, heads):
                     h = slice(at, at + heads)
-                    yield b, h, begin, end, scores[b, h]
+                    yield b, h, begin, end, scores[b, h], numbers[h]
 
-    def _slanting(self, by_distance, begin, end):
-        """The view (h, rows, end) of (h, T + QUERIES - 1) or (h, QUERIES, T + QUERIES - 1) numbers by distance.
+    def _slanting(self, by_distance) -> list[np.ndarray]:
+        """Views (H, rows, end) of (H, T + QUERIES - 1) or (H, QUERIES, T + QUERIES - 1) numbers by distance.
 
         The query of row i meets the key of column j at number T - 1 - (begin + i - j): one to the left a row.
         """
-        *_, across = by_distance.strides
-        down = by_distance.strides[1] - across if by_distance.ndim == 3 else -across
-        first = by_distance[..., self._positions - 1 - begin :]
-        shape = (len(by_distance), end - begin, end)
-        return as_strided(first, shape, (by_distance.strides[0], down, across))
+        aside, *down, across = by_distance.strides
+        strides = (aside, sum(down) - across, across)
+        return [
+            as_strided(
+                by_distance[..., self._positions - 1 - begin :], (len(by_distance), end - begin, end), strides
+            )
+            for begin, end in self._queries
+        ]
 
 
 def _below(scope: str, arrays: dict) -> dict:

@@ -13,7 +13,7 @@ from math import prod
 from pathlib import Path
 
 from eiwref.errors import ModelError
-from eiwref.nn.arranged import LOGITS, QUERIES
+from eiwref.nn.arranged import LOGITS, QUERIES, ROWS
 from eiwref.nn.optim import Adafactor
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 
@@ -107,4 +107,5 @@ def _arranged(config: Config, batch: int) -> int:
     tile = c.heads * QUERIES * c.context
     at_once = min(rows, max(1, LOGITS // c.symbols))
     output = at_once * c.symbols + (2 + (at_once < rows)) * c.d_model * c.symbols
-    return c.layers * block + passing + tile + output
+    few = min(rows, ROWS) * (c.d_model + c.d_mlp)
+    return c.layers * block + passing + tile + few + output

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from eiwref.errors import ModelError
 from eiwref.nn.arranged import Arranged
@@ -39,7 +39,7 @@ class Parallel:
     """
 
     def __init__(self, network: Transformer, params, optimizer, state=None, largest_norm=1.0, workers=1):
-        self.network, self._largest_norm = network, largest_norm
+        self.network, self._largest_norm, self._blas = network, largest_norm, ThreadpoolController()
         state = optimizer.init(params) if state is None else state
         self.kind = "processes" if workers > 1 and hasattr(os, "memfd_create") and sys.executable else "threads"
         plan = _Plan(network.config, optimizer, params, state, workers)
@@ -74,6 +74,11 @@ class Parallel:
         self.network.check_ids(ids)
         if len(ids) % len(self._workers):
             raise ModelError(f"a batch of {len(ids)} cannot be split evenly over {len(self._workers)} workers")
+        # By this thread: what another one asks for is passed over while this one holds a limit.
+        with self._blas.limit(limits=1):
+            return self._step(ids, targets, number, learning_rate)
+
+    def _step(self, ids, targets, number, learning_rate):
         shards = zip(*(np.split(array, len(self._workers)) for array in (ids, targets)), strict=True)
         loss = sum(self._all("loss", [(*shard, ids.size) for shard in shards]))
         norm = sum(self._all("reduce")) ** 0.5
@@ -157,13 +162,12 @@ class _Worker:
     def __init__(self, plan: _Plan, index: int, memory: _Memory):
         self._plan, self._index, self._memory = plan, index, memory
         self._arranged, self._shape = None, None
-        self._blas = ThreadpoolController()
         self._own_state = {name: [] for name in plan.params}
         for kind in plan.state:
             self._own_state[kind.split(".", 1)[1]].append(kind)
 
     def run(self, phase: str, *given) -> float:
-        with np.errstate(all="ignore"), self._blas.limit(limits=1):
+        with np.errstate(all="ignore"):
             return getattr(self, phase)(*given)
 
     def loss(self, ids, targets, total) -> float:
@@ -225,7 +229,8 @@ class _Process:
                     "-c",
                     f"from eiwref.nn import parallel; parallel.serve({theirs.fileno()}, {shared})",
                 ],
-                env=os.environ | {"PYTHONPATH": path.rstrip(os.pathsep), "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ
+                | {"PYTHONPATH": path.rstrip(os.pathsep), "OPENBLAS_NUM_THREADS": "1"},  # or it would start more
                 pass_fds=(theirs.fileno(), shared),
             )
         self._pipe.send((plan, index))
@@ -261,6 +266,7 @@ def serve(pipe: int, shared: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the process that asks
     connection = Connection(pipe)
     try:
+        threadpool_limits(1)
         plan, index = connection.recv()
         worker = _Worker(plan, index, _Memory(plan, mmap(shared, plan.bytes)))
         while True:
