@@ -105,3 +105,21 @@ def test_a_tally_tells_documents_apart():
 
     assert digest([b"ab", b"c"]) != digest([b"a", b"bc"])
     assert digest([b"ab", b"c"])["bytes"] == 3
+
+
+def test_a_part_of_a_file_is_named_by_its_documents(tmp_path):
+    path = tmp_path / "c.json.gz"
+    as_c4(path, ["one", "two", "three"])
+
+    def part(ends):
+        return list(sources.documents(f"{path}@{ends}"))
+
+    assert part("0:2") + part("2:") == part(":") == list(sources.documents(path))
+    assert part(":1") == [b"one"]
+    for ends, found in (
+        ("1:1", "no document lies"),
+        ("0:4", "has 3 documents, expected 4"),
+        ("3:", "expected more"),
+    ):
+        with pytest.raises(CorpusError, match=found):
+            part(ends)

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from eiwref.files import read_bytes
 
 BUILTIN = "builtin:"
 JSON_LINES = ".json.gz"
+PART = re.compile(r"(.*\.json\.gz)@(\d*):(\d*)$", re.DOTALL)
 
 
 def documents(source: str | Path) -> Iterator[bytes]:
@@ -25,9 +27,15 @@ def documents(source: str | Path) -> Iterator[bytes]:
 
     `source`: "builtin:train" or "builtin:held-out"; a `*.json.gz` file, a document a line; any other file, a
     document as it is; or a folder, all files below it in the order of their paths, hidden ones left out.
+    `FILE.json.gz@A:B` is the file's documents A to B - 1, counted from 0; without A from the
+    first, without B to the last.
     """
     if str(source).startswith(BUILTIN):
         yield from builtin.documents(str(source)[len(BUILTIN) :])
+        return
+    part = PART.match(str(source))
+    if part:
+        yield from _part(Path(part[1]), int(part[2] or 0), int(part[3]) if part[3] else None)
         return
     path = Path(source)
     if os.path.isdir(path):
@@ -81,6 +89,23 @@ def _files_below(folder: Path) -> Iterator[Path]:
             path = Path(parent) / name
             if not name.startswith(".") and path.is_file():
                 yield path
+
+
+def _part(path: Path, begin: int, end: int | None) -> Iterator[bytes]:
+    """Lines `begin` to `end` - 1, all of which must be there."""
+    read = 0
+    if end is not None and end <= begin:
+        raise CorpusError(f"{path}: no document lies from {begin} to {end - 1}")
+    for text in _json_lines(path):
+        if end is not None and read >= end:
+            return
+        if read >= begin:
+            yield text
+        read += 1
+    if read <= begin or (end is not None and read < end):
+        raise CorpusError(
+            f"{path}: has {read} documents, expected {'more than ' + str(begin) if end is None else end}"
+        )
 
 
 def _json_lines(path: Path) -> Iterator[bytes]:
