@@ -18,7 +18,7 @@ from eiwref.errors import EiwrefError, ModelError
 from eiwref.files import read_bytes, write_bytes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
-from eiwref.predictors.network import Network
+from eiwref.predictors.network import Networked
 from eiwref.tokenizers import streaming
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.registry import tokenizer
@@ -77,7 +77,7 @@ class M2:
 
 def m1_config(tokenizer: Tokenizer) -> Config | None:
     """The network behind a tokenizer that asks one at every byte, as FLOPs are counted (paper, section 3.6)."""
-    return tokenizer.model.network.config if isinstance(tokenizer.model, Network) else None
+    return tokenizer.model.config if isinstance(tokenizer.model, Networked) else None
 
 
 def text_of(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[bytes, str]:

@@ -53,9 +53,9 @@ FILES = {
     ],
     "nn": [
         *("layers", "attention", "transformer", "sizes", "gradcheck", "optim", "watch", "train", "checkpoint"),
-        *("arranged", "parallel", "memory", ""),
+        *("arranged", "parallel", "memory", "integer", "quantise", ""),
     ],
-    "predictors": ["base", "static", "ngram", "network", "limits", "store"],
+    "predictors": ["base", "static", "ngram", "network", "integer", "limits", "store"],
     "windows": ["scheme", "stop_cell", "codebook", "table_walk", "lockstep", "padded", "equal_text", ""],
     "tokenizers": [
         *("base", "plain", "ac", "equal_info", "equal_text", "streaming", "registry", "container"),

@@ -139,6 +139,13 @@ class Attention:
         """What to pass as `past` at the next step."""
         return cache[1]
 
+    @classmethod
+    def activations(cls, cache) -> dict:
+        """Queries, keys, values and what comes of them before the last product, (B, T, D) each."""
+        q, present, *_, out_cache = cache
+        names = {"query": q, "key": present.keys, "value": present.values}
+        return {name: cls._join(values) for name, values in names.items()} | {"attended": out_cache[0]}
+
     def _positions(self, t, s):
         """(buckets, masked), each (T, S), of the last t of s positions looking back; none may look ahead."""
         if (t, s) not in self._known_positions:

@@ -27,7 +27,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from eiwref.errors import ModelError
 from eiwref.nn.arranged import Arranged
-from eiwref.nn.transformer import Transformer
+from eiwref.nn.transformer import Transformer, check_ids
 
 PIECE = 1 << 15  # numbers of a parameter updated at a time, where the optimizer allows: they fit a core's cache
 
@@ -71,7 +71,7 @@ class Parallel:
 
     def step(self, ids, targets, number: int, learning_rate: float) -> tuple[float, float]:
         """(loss, norm of the gradient before clipping) of step `number`, counted from 1."""
-        self.network.check_ids(ids)
+        check_ids(self.network.config, ids)
         if len(ids) % len(self._workers):
             raise ModelError(f"a batch of {len(ids)} cannot be split evenly over {len(self._workers)} workers")
         # By this thread: what another one asks for is passed over while this one holds a limit.

@@ -103,16 +103,6 @@ class Transformer:
             if not bool(self.xp.isfinite(params[name]).all()):
                 raise ModelError(f"array {name} holds numbers that are not finite")
 
-    def check_ids(self, ids, past=None) -> None:
-        """Raise `ModelError` for ids (B, T) outside the vocabulary or more positions than the context."""
-        positions = (ids.shape[1] if ids.ndim == 2 else 1) + (past[0].positions if past else 0)
-        if positions > self.config.context:
-            raise ModelError(f"{positions} positions are more than the context of {self.config.context}")
-        low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high > self.config.start:
-            wrong = low if low < 0 else high
-            raise ModelError(f"id {wrong} is outside the vocabulary of {self.config.symbols} and the start")
-
     def not_finite(self, params: dict, ids) -> str:
         """Where the first number that is not finite comes from: a parameter or the output of a layer."""
         for name, values in params.items():
@@ -172,9 +162,21 @@ class Transformer:
             loss = loss + some / len(flat)
         return loss, self._hidden_backward(dflat.reshape(hidden.shape), dweight, cache)
 
+    def activations(self, params, ids) -> list[dict]:
+        """What flows through for ids (B, T), (..., D or F) each: a dict a block, and one of the last norm.
+
+        Norms are given before their gain; q, k and v as (B, T, D).
+        """
+        _, (_, blocks, norm_cache) = self._hidden(params, ids)
+        found = []
+        for norm1_cache, attention_cache, norm2_cache, mlp_cache in blocks:
+            inner = {"norm_attention": norm1_cache[0], "norm_mlp": norm2_cache[0], "after": mlp_cache[2][0]}
+            found.append(inner | Attention.activations(attention_cache))
+        return [*found, {"norm": norm_cache[0]}]
+
     def _hidden(self, params, ids, past=None):
         """What the output layer sees, (B, T, D), and a cache."""
-        self.check_ids(ids, past)
+        check_ids(self.config, ids, past)
         x, embedding_cache = self._embedding.forward(self._below("embedding", params), ids)  # (B, T, D)
         blocks = []
         for i in range(self.config.layers):
@@ -233,3 +235,14 @@ class Transformer:
 def _under(scope: str, params: dict) -> dict:
     """The same arrays with `scope.` before their names."""
     return {f"{scope}.{name}": values for name, values in params.items()}
+
+
+def check_ids(config: Config, ids, past=None) -> None:
+    """Raise `ModelError` for ids (B, T) outside the vocabulary, or more positions than the context."""
+    positions = (ids.shape[1] if ids.ndim == 2 else 1) + (past[0].positions if past else 0)
+    if positions > config.context:
+        raise ModelError(f"{positions} positions are more than the context of {config.context}")
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high > config.start:
+        wrong = low if low < 0 else high
+        raise ModelError(f"id {wrong} is outside the vocabulary of {config.symbols} and the start")

@@ -45,27 +45,23 @@ class _States(NamedTuple):
     seen: int
 
 
-class Network(Predictor):
-    """A transformer over 257 symbols; `counts` of its training text's symbols are its static part."""
+class Networked(Predictor):
+    """What is common to an M1 in floats and one in integers: states, alone and in batches.
+
+    A subclass has `_look`: (what stands for the logits (n, 257), the past) after one more symbol each, and
+    `_weights` of that, integers in proportion to probabilities (n, 257).
+    """
 
     batched = True
 
-    def __init__(
-        self,
-        network: Transformer,
-        params: dict,
-        counts,
-        symbols: int = BYTES_AND_END,
-        precision: int = frequencies.PRECISION,
-    ):
-        if network.config.symbols != BYTES_AND_END:
-            raise PredictorError(f"an M1 predicts {BYTES_AND_END} symbols, this network {network.config.symbols}")
-        self.network = network
-        self.params = params
+    def __init__(self, config: Config, counts, symbols: int, precision: int):
+        if config.symbols != BYTES_AND_END:
+            raise PredictorError(f"an M1 predicts {BYTES_AND_END} symbols, this network {config.symbols}")
+        self.config = config
         self.counts = np.asarray(counts, dtype=np.int64)
         self.symbols = symbols
         self.precision = precision
-        self.limit = network.config.context  # the start takes the place of the symbol that is not yet there
+        self.limit = config.context  # the start takes the place of the symbol that is not yet there
         self._start = None
         self._room = ROOM
 
@@ -89,11 +85,10 @@ class Network(Predictor):
         return following
 
     def start_many(self, n):
-        return self._step(np.full(n, self.network.config.start), None, 0)
+        return self._step(np.full(n, self.config.start), None, 0)
 
     def cdf_many(self, states):
-        p = np.exp(states.logits - states.logits.max(axis=1, keepdims=True))
-        weights = (p / p.sum(axis=1, keepdims=True) * (1 << WEIGHT_BITS)).astype(np.int64)
+        weights = self._weights(states.logits)
         return frequencies.from_weight_rows(weights[:, : self.symbols], self.precision)
 
     def advance_many(self, states, which, symbols):
@@ -104,6 +99,26 @@ class Network(Predictor):
 
     def static(self):
         return Unigram(self.counts[: self.symbols], self.precision, self.limit)
+
+    def _step(self, symbols, past, seen) -> _States:
+        logits, past = self._look(symbols[:, None], past)
+        return _States(past, logits, seen)
+
+
+class Network(Networked):
+    """A transformer over 257 symbols; `counts` of its training text's symbols are its static part."""
+
+    def __init__(
+        self,
+        network: Transformer,
+        params: dict,
+        counts,
+        symbols: int = BYTES_AND_END,
+        precision: int = frequencies.PRECISION,
+    ):
+        super().__init__(network.config, counts, symbols, precision)
+        self.network = network
+        self.params = params
 
     def tensors(self):
         config = json.dumps(asdict(self.network.config), sort_keys=True)
@@ -119,9 +134,13 @@ class Network(Predictor):
             raise ValueError("limit or counts of another network")
         return cls(network, params, arrays["counts"], symbols, precision)
 
-    def _step(self, symbols, past, seen) -> _States:
-        logits, past = self.network.step(self.params, symbols[:, None], past)
-        return _States(past, logits.astype(np.float64), seen)
+    def _look(self, ids, past):
+        logits, past = self.network.step(self.params, ids, past)
+        return logits.astype(np.float64), past
+
+    def _weights(self, logits):
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return (p / p.sum(axis=1, keepdims=True) * (1 << WEIGHT_BITS)).astype(np.int64)
 
     def _over(self, symbols):
         return Network(self.network, self.params, self.counts, symbols, self.precision)

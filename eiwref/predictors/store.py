@@ -15,6 +15,7 @@ from eiwref.coding.frequencies import MAX_PRECISION
 from eiwref.errors import EiwrefError, PredictorError
 from eiwref.files import data_path, read_bytes, write_bytes
 from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Network
 from eiwref.predictors.ngram import MAX_ORDER, NGram
 from eiwref.predictors.static import Unigram
@@ -84,6 +85,8 @@ def _unpack(settings: dict, arrays: dict) -> Predictor:
         raise ValueError("settings out of range")
     if settings["kind"] == "network":
         return Network.from_tensors(json.loads(settings["config"]), arrays, symbols, precision, limit)
+    if settings["kind"] == "integer-network":
+        return IntegerNetwork.from_tensors(json.loads(settings["config"]), arrays, symbols, precision, limit)
     if any(values.ndim != 1 or values.dtype.kind not in "iu" for values in arrays.values()):
         raise ValueError("arrays that are no lists of integers")
     if settings["kind"] == "unigram":

@@ -1,0 +1,72 @@
+"""M1 in exact integers: one text, one code, on every machine. See `nn/integer`.
+
+Paper, section 3.7, names what floats break; this mends it. A float M1 (`network`) becomes one by `quantised`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from eiwref.coding import frequencies
+from eiwref.nn.integer import IntegerTransformer
+from eiwref.nn.quantise import quantise
+from eiwref.nn.train import crops
+from eiwref.nn.transformer import Config
+from eiwref.predictors.base import BYTES_AND_END
+from eiwref.predictors.network import Network, Networked
+
+SEEN = 64  # pieces of text, each as long as the context, on which sizes are looked at
+
+
+class IntegerNetwork(Networked):
+    """A transformer of integers over 257 symbols; `arrays` are those of `quantise`, `counts` as of `Network`."""
+
+    def __init__(
+        self,
+        config: Config,
+        arrays: dict,
+        counts,
+        symbols: int = BYTES_AND_END,
+        precision: int = frequencies.PRECISION,
+    ):
+        super().__init__(config, counts, symbols, precision)
+        self.network = IntegerTransformer(config)
+        self.arrays = arrays
+        self._params = self.network.load(arrays)
+
+    def tensors(self):
+        config = json.dumps(asdict(self.config), sort_keys=True)
+        return {"kind": "integer-network", "config": config}, self.arrays | {"counts": self.counts}
+
+    @classmethod
+    def from_tensors(
+        cls, config: dict, arrays: dict, symbols: int, precision: int, limit: int
+    ) -> "IntegerNetwork":
+        """The inverse of `tensors`; raises `EiwrefError` or `ValueError` if the arrays are not this network's."""
+        counts = arrays["counts"]
+        found = cls(
+            Config(**config), {n: v for n, v in arrays.items() if n != "counts"}, counts, symbols, precision
+        )
+        if limit != found.limit or counts.shape != (BYTES_AND_END,):
+            raise ValueError("limit or counts of another network")
+        return found
+
+    def _look(self, ids, past):
+        levels, past = self.network.step(self._params, ids, past)
+        return levels[:, -1], past
+
+    def _weights(self, logits):
+        return self.network.weights(logits)
+
+    def _over(self, symbols):
+        return IntegerNetwork(self.config, self.arrays, self.counts, symbols, self.precision)
+
+
+def quantised(m1: Network, texts: Sequence[bytes]) -> IntegerNetwork:
+    """`m1` in integers; `texts`, like those it was trained on, show how large its numbers get."""
+    documents = [np.frombuffer(text, dtype=np.uint8) for text in texts]
+    rng = np.random.default_rng(0)
+    ids, _ = next(crops(documents, m1.config.context, SEEN, m1.symbols - 1, rng))
+    return IntegerNetwork(m1.config, quantise(m1.network, m1.params, ids), m1.counts, m1.symbols, m1.precision)
