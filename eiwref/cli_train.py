@@ -17,8 +17,7 @@ from eiwref.corpus import sources, tokens
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.experiments.result import environment
 from eiwref.m2 import M2
-from eiwref.nn import sizes
-from eiwref.nn.parallel import most_workers
+from eiwref.nn import parallel, sizes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
@@ -182,9 +181,11 @@ def _workers(options) -> int:
         if options.threads is not None:
             raise ModelError(f"--threads is for --backend numpy, this is {options.backend}")
         return 0
-    workers = options.threads or most_workers(options.batch)
+    workers = options.threads or parallel.most_workers(options.batch)
     if options.batch % workers:
         raise ModelError(f"a batch of {options.batch} cannot be split evenly over {workers} threads")
+    if workers > 1 and parallel.kind(workers) == "threads":
+        _warn("processes cannot share memory on this system, so threads do the work, which is slower")
     return workers
 
 

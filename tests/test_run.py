@@ -470,3 +470,33 @@ def test_the_command(here, capsys):  # noqa: F811
     (here / "text").write_bytes(b"x" * 1_000_000)
     if memory.available():
         assert "GB are available" in refused(capsys, "train", "m1", "text", "-o", "m1", *huge)
+
+
+def test_threads_and_sizes_are_the_users_to_choose(here, capsys, monkeypatch):  # noqa: F811
+    small = [
+        "train",
+        "m1",
+        "text",
+        "-o",
+        "m1",
+        "--size",
+        "tiny",
+        "--context",
+        "16",
+        "--batch",
+        "4",
+        "--steps",
+        "2",
+    ]
+    code, out, _ = command(capsys, *small, "--threads", "2", "--json")
+    found = json.loads(out)
+    assert (code, found["threads"], found["parameters_without_embeddings"]) == (0, 2, 98_304)
+    assert "a batch of 4 cannot be split evenly over 3 threads" in refused(capsys, *small, "--threads", "3")
+    assert "invalid choice: '3gb'" in refused(capsys, *small, "--size", "3gb")
+    with monkeypatch.context() as patch:
+        patch.setattr("eiwref.backend.array_module", lambda name: np)  # as if there were a GPU
+        assert "--threads is for --backend numpy" in refused(capsys, *small, "--threads", "2", "--backend", "cupy")
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    code, _, err = command(capsys, *small, "--threads", "2")
+    assert code == 0
+    assert "processes cannot share memory on this system, so threads do the work" in err

@@ -41,7 +41,7 @@ class Parallel:
     def __init__(self, network: Transformer, params, optimizer, state=None, largest_norm=1.0, workers=1):
         self.network, self._largest_norm, self._blas = network, largest_norm, ThreadpoolController()
         state = optimizer.init(params) if state is None else state
-        self.kind = "processes" if workers > 1 and hasattr(os, "memfd_create") and sys.executable else "threads"
+        self.kind = kind(workers)
         plan = _Plan(network.config, optimizer, params, state, workers)
         self._workers = []
         if self.kind == "processes":
@@ -102,6 +102,11 @@ class Parallel:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def kind(workers: int) -> str:
+    """ "processes", or "threads" where there is but one worker or memory cannot be shared."""
+    return "processes" if workers > 1 and hasattr(os, "memfd_create") and sys.executable else "threads"
 
 
 def most_workers(batch: int) -> int:
