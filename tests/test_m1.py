@@ -12,6 +12,7 @@ from eiwref.errors import ModelError, PredictorError
 from eiwref.nn.optim import Adafactor, AdamW
 from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
+from eiwref.predictors.integer import quantised
 from eiwref.predictors.network import Network
 from eiwref.predictors.store import digest, dump, parse
 
@@ -40,6 +41,14 @@ def test_cached_steps_are_the_whole_at_once(m1):
     for position, symbol in enumerate(text):
         np.testing.assert_allclose(state.many.logits[0], whole[0, position], rtol=1e-3, atol=1e-4)
         state = m1.advance(state, symbol)
+
+
+def test_in_integers_all_positions_at_once_are_one_by_one(m1):
+    texts = [text[:700].tobytes() for text in TEXTS[:3]] + [b"", b"a", b"b" * 47, b"c" * 48, b"d" * 49]
+    tokenizer = eiwref.tokenizer("AC[v=256]", quantised(m1, [text.tobytes() for text in TEXTS]))
+    at_once = tokenizer.encode_batch(texts)
+    assert all(np.array_equal(tokenizer.encode(text), ids) for text, ids in zip(texts, at_once, strict=True))
+    assert tokenizer.decode_batch(at_once[3:]) == texts[3:]
 
 
 def test_states_stay_valid(m1):

@@ -59,6 +59,24 @@ class Predictor(ABC):
         """New states: for each i, number which[i] of `states` after symbols[i]. One may occur often or never."""
         return [self.advance(states[i], c) for i, c in zip(which.tolist(), symbols.tolist(), strict=True)]
 
+    def slices_along(self, symbols: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The (low, high) of each symbol of texts (n, T) in its distribution, shape (n, T, 2), int64.
+
+        Texts have these `lengths`, none above `limit`, the longest first; what lies beyond is padding, and its
+        slices mean nothing.
+        """
+        slices = np.zeros((*symbols.shape, 2), dtype=np.int64)
+        states = self.start_many(len(symbols))
+        for place in range(symbols.shape[1]):
+            running = np.arange(np.count_nonzero(lengths > place))
+            if place:
+                states = self.advance_many(states, running, symbols[running, place - 1])
+            cumulative = self.cdf_many(states)
+            wanted = symbols[running, place]
+            slices[running, place, 0] = cumulative[running, wanted]
+            slices[running, place, 1] = cumulative[running, wanted + 1]
+        return slices
+
     @abstractmethod
     def tensors(self) -> tuple[dict[str, str], dict]:
         """(settings, arrays) that make this predictor again, see `predictors.store`."""

@@ -17,6 +17,7 @@ from eiwref.nn.transformer import Config
 from eiwref.predictors.base import BYTES_AND_END
 from eiwref.predictors.network import Network, Networked
 
+AT_ONCE = 4096  # symbols whose distributions are held at a time
 SEEN = 64  # pieces of text, each as long as the context, on which sizes are looked at
 
 
@@ -52,6 +53,22 @@ class IntegerNetwork(Networked):
         if limit != found.limit or counts.shape != (BYTES_AND_END,):
             raise ValueError("limit or counts of another network")
         return found
+
+    def slices_along(self, symbols, lengths):
+        """All positions of a text at once, which gives integers that are those of one by one."""
+        starts = np.full((len(symbols), 1), self.config.start)
+        ids = np.concatenate([starts, symbols[:, :-1]], axis=1)
+        few = max(1, AT_ONCE // ids.shape[1])
+        return np.concatenate(
+            [self._slices(ids[at : at + few], symbols[at : at + few]) for at in range(0, len(ids), few)]
+        )
+
+    def _slices(self, ids, symbols):
+        levels, _ = self.network.step(self._params, ids)
+        weights = self.network.weights(levels)[..., : self.symbols].reshape(-1, self.symbols)
+        cumulative = frequencies.from_weight_rows(weights, self.precision)
+        wanted = symbols.reshape(-1, 1) + np.arange(2)
+        return np.take_along_axis(cumulative, wanted, axis=1).reshape(*symbols.shape, 2)
 
     def _look(self, ids, past):
         levels, past = self.network.step(self._params, ids, past)

@@ -118,17 +118,8 @@ class Restarting(_Counting):
         """Fill in stretches of one batch, the longest first: those still running are always the first few."""
         lengths = np.array([len(text) for text, _ in stretches])
         symbols = np.zeros((len(stretches), lengths[0]), dtype=np.int64)
-        slices = np.zeros((len(stretches), lengths[0], 2), dtype=np.int64)
         for lane, (text, _) in enumerate(stretches):
             symbols[lane, : len(text)] = text
-        states = self.inner.start_many(len(stretches))
-        for place in range(lengths[0]):
-            running = np.arange(np.count_nonzero(lengths > place))
-            if place:
-                states = self.inner.advance_many(states, running, symbols[running, place - 1])
-            cumulative = self.inner.cdf_many(states)
-            wanted = symbols[running, place]
-            slices[running, place, 0] = cumulative[running, wanted]
-            slices[running, place, 1] = cumulative[running, wanted + 1]
+        slices = self.inner.slices_along(symbols, lengths)
         for lane, (text, out) in enumerate(stretches):
             out[:] = slices[lane, : len(text)]
