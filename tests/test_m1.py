@@ -8,7 +8,7 @@ import pytest
 import eiwref
 from eiwref import verify
 from eiwref.corpus import builtin
-from eiwref.errors import ModelError, PredictorError
+from eiwref.errors import CodeError, ModelError, PredictorError
 from eiwref.nn.optim import Adafactor, AdamW
 from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
@@ -44,11 +44,17 @@ def test_cached_steps_are_the_whole_at_once(m1):
 
 
 def test_in_integers_all_positions_at_once_are_one_by_one(m1):
-    texts = [text[:700].tobytes() for text in TEXTS[:3]] + [b"", b"a", b"b" * 47, b"c" * 48, b"d" * 49]
+    texts = [text[:130].tobytes() for text in TEXTS[:3]] + [b"", b"a", b"b" * 47, b"c" * 48, b"d" * 49]
     tokenizer = eiwref.tokenizer("AC[v=256]", quantised(m1, [text.tobytes() for text in TEXTS]))
     at_once = tokenizer.encode_batch(texts)
     assert all(np.array_equal(tokenizer.encode(text), ids) for text, ids in zip(texts, at_once, strict=True))
-    assert tokenizer.decode_batch(at_once[3:]) == texts[3:]
+    assert tokenizer.decode_batch(at_once) == texts
+    assert [tokenizer.decode_bytes(ids) for ids in at_once[3:]] == texts[3:]
+    for cut in range(0, len(at_once[2]), 9):
+        with pytest.raises(CodeError):
+            tokenizer.decode_batch([at_once[0], at_once[2][:cut]])
+    with pytest.raises(CodeError, match="takes"):
+        tokenizer.decode_batch([np.append(at_once[2], 0)])
 
 
 def test_states_stay_valid(m1):

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from eiwref.coding import finite, stream
-from eiwref.coding.bits import bit_ranges, unpad
+from eiwref.coding.bits import bit_ranges, from_tokens, unpad
 from eiwref.predictors.base import BYTES_AND_END, Predictor
-from eiwref.predictors.limits import Restarting
+from eiwref.predictors.limits import LANES, Restarting
 from eiwref.tokenizers.base import Tokenizer, as_bytes
 
 
@@ -50,6 +50,37 @@ class ArithmeticCoding(Tokenizer):
         symbols, length = stream.decode(finite.Decoder(data), self._model, max_bytes)
         unpad(data, length, self.token_bits)
         return bytes(symbols)
+
+    def decode_batch(self, batch, bar=iter):
+        if not self._model.inner.batched:
+            return super().decode_batch(batch, bar)
+        codes = [from_tokens(ids, self.token_bits) for ids in batch]
+        texts = []
+        for at in bar(range(0, len(codes), LANES)):
+            texts += self._side_by_side(codes[at : at + LANES])
+        return texts
+
+    def _side_by_side(self, codes: list[bytes]) -> list[bytes]:
+        """The text of each code, a symbol of each at a time, so that the predictor's work is shared."""
+        predictor = self._model.inner
+        end, texts = predictor.symbols - 1, [bytearray() for _ in codes]
+        decoders, seen = [finite.Decoder(code) for code in codes], 0
+        lanes, states = list(range(len(codes))), predictor.start_many(len(codes))
+        while lanes:
+            rows = predictor.cdf_many(states).tolist()
+            symbols = [decoders[lane].decode(row) for lane, row in zip(lanes, rows, strict=True)]
+            for lane, symbol in zip(lanes, symbols, strict=True):
+                if symbol == end:
+                    unpad(codes[lane], decoders[lane].finish(), self.token_bits)
+                else:
+                    texts[lane].append(symbol)
+            on = [place for place, symbol in enumerate(symbols) if symbol != end]
+            lanes, seen = [lanes[place] for place in on], seen + 1
+            if lanes and seen % predictor.limit:
+                states = predictor.advance_many(states, np.array(on), np.array([symbols[place] for place in on]))
+            elif lanes:
+                states = predictor.start_many(len(lanes))  # as `Restarting` does
+        return [bytes(text) for text in texts]
 
     def symbols_of(self, code: Iterable[int]) -> Iterator[int]:
         """The text's bytes one by one, from those of its code as they are needed.
