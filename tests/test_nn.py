@@ -296,6 +296,16 @@ def test_ten_steps_of_training_are_pytorchs(reference, name, optimizer, learning
     np.testing.assert_allclose(losses, reference[name], rtol=1e-9)
 
 
+def test_the_references_are_what_pytorch_gives(reference):
+    pytest.importorskip("torch")
+    from tests.references.make_transformer import made
+
+    again = made()
+    assert again.keys() == reference.keys()
+    for name, values in reference.items():
+        np.testing.assert_allclose(again[name], values, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
 def test_adafactor_keeps_small_matrices_whole():
     params = {"wide": np.ones((128, 200)), "narrow": np.ones((200, 127)), "gain": np.ones(300)}
     shapes = {name: values.shape for name, values in Adafactor().init(params).items()}

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,27 @@ def test_steps_are_the_same_bits_again_and_after_a_stop(optimizer):
                 now, state, done = parallel.params, parallel.state, stop
         ends.append(now | state)
     assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "learning_rate"),
+    [("adamw", AdamW(weight_decay=0.1), 0.01), ("adafactor", Adafactor(factored_from=1), 0.05)],
+)
+def test_gradients_and_ten_steps_are_pytorchs(name, optimizer, learning_rate):
+    reference = dict(np.load(Path(__file__).parent / "references" / "transformer.npz", allow_pickle=False))
+    params = {key[6:]: values for key, values in reference.items() if key.startswith("param.")}
+    config = Config(symbols=13, d_model=8, heads=2, layers=2, d_mlp=16, context=40, z_loss=0.01)
+    grads = {key: np.empty_like(values) for key, values in params.items()}
+    ids, targets = reference["ids"], reference["targets"]
+    loss = Arranged(config, *ids[0].shape, np.float64).loss(params, grads, ids[0], targets[0], ids[0].size)
+    assert loss == pytest.approx(float(reference["loss"]), rel=1e-12)
+    for key, grad in grads.items():
+        np.testing.assert_allclose(grad, reference[f"grad.{key}"], rtol=1e-8, atol=1e-12, err_msg=key)
+    with Parallel(Transformer(config), params, optimizer, largest_norm=np.inf) as parallel:
+        losses = [
+            parallel.step(*batch, n, learning_rate)[0] for n, batch in enumerate(zip(ids, targets, strict=True), 1)
+        ]
+    np.testing.assert_allclose(losses, reference[name], rtol=1e-9)
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():

@@ -63,7 +63,8 @@ def train(p, batches, optimizer):
     return losses
 
 
-def main():
+def made():
+    """All arrays of the file."""
     rng = np.random.default_rng(2024)
     shapes = {"embedding.table": (SYMBOLS + 1, D), "norm.gain": (D,), "output.weight": (D, SYMBOLS)}
     for n in range(LAYERS):
@@ -103,8 +104,8 @@ def main():
     p = fresh()
     optimizer = torch.optim.Adafactor(p.values(), lr=0.05, eps=(1e-15, 1e-3), weight_decay=0.0)
     arrays["adafactor"] = train(p, batches, optimizer)
-    np.savez_compressed(Path(__file__).with_name("transformer.npz"), **arrays)
+    return arrays
 
 
 if __name__ == "__main__":
-    main()
+    np.savez_compressed(Path(__file__).with_name("transformer.npz"), **made())
