@@ -27,6 +27,8 @@ log2(1 + T / 2^32) bits above the ideal. The 40 are what a short text hardly ear
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import islice
 
 from eiwref.coding.bits import Bits
 from eiwref.coding.frequencies import Cumulative, slice_of
@@ -62,14 +64,16 @@ class Encoder:
 
 
 class Decoder:
-    """Decode one symbol at a time from a code and whatever zero bytes pad it."""
+    """Decode one symbol at a time from a code and whatever zero bytes pad it, drawn as they are needed."""
 
-    def __init__(self, data: bytes):
-        self._data = data
-        self._state = int.from_bytes(data[:STATE_BYTES], "big")
+    def __init__(self, data: Iterable[int]):
+        self._bytes = iter(data)
+        first = bytes(islice(self._bytes, STATE_BYTES))
+        self._state = int.from_bytes(first, "big")
         if self._state < LOWEST:
-            raise CodeError(f"a code of {len(data)} bytes begins with no state of {STATE_BYTES} bytes")
-        self._read = STATE_BYTES
+            found = first.hex(" ") or "no byte"
+            raise CodeError(f"the code begins with {found}, expected a state of {STATE_BYTES} bytes")
+        self.read = STATE_BYTES  # bytes
         self._symbols = 0
 
     def decode(self, cumulative: Cumulative) -> int:
@@ -80,16 +84,17 @@ class Decoder:
         self._symbols += 1
         self._state = (end - start) * (self._state >> precision) + remainder - start
         while self._state < LOWEST:
-            if self._read == len(self._data):
-                raise CodeError(f"the code ends after {self._read} bytes, inside symbol {self._symbols}")
-            self._state = self._state << 8 | self._data[self._read]
-            self._read += 1
+            byte = next(self._bytes, None)
+            if byte is None:
+                raise CodeError(f"the code ends after {self.read} bytes, inside symbol {self._symbols}")
+            self._state = self._state << 8 | byte
+            self.read += 1
         return symbol
 
     def finish(self) -> int:
         """The code's length in bits; raises `CodeError` unless it is the code the encoder would emit."""
         if self._state != LOWEST:
             raise CodeError(f"the state after {self._symbols} symbols is not the one that encoding begins with")
-        if any(self._data[self._read :]):
-            raise CodeError(f"the code goes on after its {self._symbols} symbols and {self._read} bytes")
-        return 8 * self._read
+        if any(self._bytes):
+            raise CodeError(f"the code goes on after its {self._symbols} symbols and {self.read} bytes")
+        return 8 * self.read

@@ -21,3 +21,18 @@ def inflate(data: bytes, wbits: int, kind: str, most: int | None) -> tuple[bytes
     if not stream.eof and (most is None or len(text) <= most):
         raise CodeError(f"the {kind} stream is cut off after {len(data)} bytes")
     return text, stream.unused_data
+
+
+def byte_ranges(data: bytes, wbits: int) -> list[tuple[int, int]]:
+    """For each byte of the text of a sound stream, the half-open range of the stream's bits it has a hand in.
+
+    zlib does not tell its bits, so the grain is the compressed byte that completes a text byte.
+    """
+    stream = zlib.decompressobj(wbits)
+    ranges, begin = [], 0
+    for index in range(len(data)):
+        completed = len(stream.decompress(data[index : index + 1]))
+        if completed:
+            ranges += [(begin, 8 * index + 8)] * completed
+            begin = 8 * index  # the next text byte may begin within this one
+    return ranges

@@ -14,9 +14,9 @@ Static only: a code for each distribution of a predictor with memory would have 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
-from itertools import pairwise
+from itertools import count, pairwise
 
 from eiwref.coding import frequencies
 from eiwref.coding.bits import Bits
@@ -52,7 +52,8 @@ def code_lengths(cumulative: Cumulative) -> list[int]:
 class Huffman:
     """The code of a distribution whose last symbol ends the text, as in `stream`.
 
-    `lengths` and `codes`: for each symbol the length of its code, and the code as a string of 0 and 1.
+    `lengths` and `codes`: for each symbol the length of its code, and the code as a string of 0 and 1; `longest`:
+    of the lengths.
 
     >>> code = Huffman([0, 5, 6, 7, 8])
     >>> code.codes
@@ -63,15 +64,15 @@ class Huffman:
 
     def __init__(self, cumulative: Cumulative):
         self.lengths = code_lengths(cumulative)
-        self._longest = max(self.lengths)
+        self.longest = max(self.lengths)
         self._ordered = sorted(range(len(self.lengths)), key=lambda symbol: (self.lengths[symbol], symbol))
         # Over 2^longest: where the codes begin, in their order; each is as wide as 2^(longest - length).
         self._begins, begin = [], 0
         self.codes = [""] * len(self.lengths)
         for symbol in self._ordered:
             self._begins.append(begin)
-            self.codes[symbol] = f"{begin:0{self._longest}b}"[: self.lengths[symbol]]
-            begin += 1 << (self._longest - self.lengths[symbol])
+            self.codes[symbol] = f"{begin:0{self.longest}b}"[: self.lengths[symbol]]
+            begin += 1 << (self.longest - self.lengths[symbol])
 
     def encode(self, symbols: Iterable[int]) -> Bits:
         """The code of a text and its end; raises `PredictorError` for symbols that are not of the alphabet."""
@@ -89,23 +90,37 @@ class Huffman:
 
         Raises `CodeError` when the end does not come, or past `max_symbols` symbols.
         """
-        end = len(self.codes) - 1
         symbols: list[int] = []
-        at, known, window = 0, 0, 0  # bits read; bits in the window, and their value
-        rest = iter(data)
-        while True:
-            while known < self._longest:
-                window = window << 8 | next(rest, 0)
-                known += 8
-            code = window >> (known - self._longest)
-            symbol = self._ordered[bisect_right(self._begins, code) - 1]
-            known -= self.lengths[symbol]
-            window &= (1 << known) - 1
-            at += self.lengths[symbol]
-            if at > 8 * len(data):
-                raise CodeError(f"the code ends after {8 * len(data)} bits, inside symbol {len(symbols) + 1}")
-            if symbol == end:
-                return symbols, at
+        for symbol in self.until_end(data):
             if len(symbols) == max_symbols:
                 raise CodeError(f"the code goes on after the {max_symbols} symbols that were declared")
             symbols.append(symbol)
+        return symbols, sum(self.lengths[symbol] for symbol in symbols) + self.lengths[-1]
+
+    def until_end(self, code: Iterable[int]) -> Iterator[int]:
+        """The symbols before the end, one by one, from the bytes of a code, which are drawn as they are needed.
+
+        A symbol draws as many bytes as the longest code fills, at most. Raises `CodeError` when the end does not
+        come.
+        """
+        source, end = iter(code), len(self.codes) - 1
+        known, window = 0, 0  # bits in the window, and their value
+        drawn, zeros = 0, 0  # bits that came from the code, and after its end
+        for symbols in count(1):
+            while known < self.longest:
+                byte = next(source, None)
+                if byte is None:
+                    byte, zeros = 0, zeros + 8
+                else:
+                    drawn += 8
+                window = window << 8 | byte
+                known += 8
+            place = window >> (known - self.longest)
+            symbol = self._ordered[bisect_right(self._begins, place) - 1]
+            known -= self.lengths[symbol]
+            window &= (1 << known) - 1
+            if known < zeros:  # the symbol took some of them
+                raise CodeError(f"the code ends after {drawn} bits, inside symbol {symbols}")
+            if symbol == end:
+                return
+            yield symbol
