@@ -24,6 +24,8 @@ from eiwref.errors import EiwrefError, SpecError
 from eiwref.experiments.result import environment
 from eiwref.predictors.base import Predictor
 
+FIT_OPTIONS = {"unigram": ("precision",), "ngram": ("order", "min_count", "precision"), "subword": ("vocabulary",)}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -156,6 +158,7 @@ def _fit(options) -> int:
     from eiwref.predictors.ngram import NGram
     from eiwref.predictors.static import Unigram
     from eiwref.predictors.store import digest, dump
+    from eiwref.predictors.subword import Subword
 
     xp = backend.array_module(options.backend)
     files.check_writable(options.out)
@@ -163,7 +166,9 @@ def _fit(options) -> int:
     documents = chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies)
     texts = tqdm(documents, desc="documents", unit="", disable=None)
     if options.kind == "unigram":
-        predictor: Predictor = Unigram.fit(texts, options.precision, xp=xp)
+        predictor: Predictor | Subword = Unigram.fit(texts, options.precision, xp=xp)
+    elif options.kind == "subword":
+        predictor = Subword.fit(texts, options.vocabulary)
     else:
         predictor = NGram.fit(
             texts, options.order, precision=options.precision, min_count=options.min_count, xp=xp
@@ -172,14 +177,14 @@ def _fit(options) -> int:
     files.write_bytes(options.out, packed)
     texts = [{"name": name} | tally.as_dict() for name, tally in tallies]
     if options.json:
-        settings = {"kind": options.kind, "order": options.order, "min_count": options.min_count}
+        names = FIT_OPTIONS[options.kind]
         _print_json(
             {
                 "command": options.command,
                 "file": options.out,
                 "digest": digest(predictor),
                 "file_bytes": len(packed),
-                "settings": settings | {"precision": options.precision},
+                "settings": {name: getattr(options, name) for name in ("kind", *names)},
                 "texts": texts,
                 "environment": environment(),
             }
@@ -301,8 +306,8 @@ def _parser() -> argparse.ArgumentParser:
     add_tokenizer(command, action="append")
     command.add_argument("--limit", type=_count, metavar="BYTES", help="only the first BYTES of each file")
 
-    command = add("fit", _fit, "count a text and write a predictor", predictor=False)
-    command.add_argument("kind", choices=("unigram", "ngram"))
+    command = add("fit", _fit, "count a text and write a predictor or a subword model", predictor=False)
+    command.add_argument("kind", choices=tuple(FIT_OPTIONS))
     command.add_argument(
         "texts",
         nargs="+",
@@ -317,6 +322,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=1,
         help="leave out what was seen less often after 2 bytes or more (default: 1)",
+    )
+    command.add_argument(
+        "--vocabulary",
+        type=_count,
+        default=32_000,
+        help="of a subword model, in thousands (default: 32000)",
     )
     add_backend(command)
 

@@ -129,7 +129,9 @@ def test_manifests_that_were_never_written_here(folder):
     path = folder / "manifest.json"
     good = json.loads(path.read_bytes())
     for change in (
-        {"end": 7},
+        {"end": 1},
+        {"end": (1 << 16) + 2},
+        {"end": 256.0},
         {"shards": []},
         {"shards": [{}]},
         {"tokenizer": None},

@@ -26,6 +26,7 @@ SHARD_TOKENS = 1 << 25  # 64 MiB of 16-bit ids
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 1 << 26  # far more than any has
 GROUP_BYTES = 1 << 24  # of text that is tokenized together
+MOST_IDS = (1 << 16) + 1  # 65,536 tokens and a delimiter
 CHECKED_AT_ONCE = 1 << 20  # ids
 
 
@@ -137,7 +138,9 @@ def read_manifest(folder: str | Path) -> dict:
         if manifest["digest"] != _digest(manifest):
             raise CorpusError(f"{path}: is damaged, its digest does not match")
         figures = [shard[name] for shard in manifest["shards"] for name in ("documents", "tokens", "bytes")]
-        if manifest["end"] not in (1 << 8, 1 << 16) or not figures or any(type(n) is not int for n in figures):
+        if not figures or any(type(n) is not int for n in [manifest["end"], *figures]):
+            raise ValueError
+        if not 2 <= manifest["end"] <= MOST_IDS:
             raise ValueError
         if not all(isinstance(manifest[name], str) for name in ("tokenizer", "predictor")):
             raise ValueError

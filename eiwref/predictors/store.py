@@ -1,4 +1,4 @@
-"""Predictors as files: safetensors, with a digest of what they hold.
+"""Predictors as files, and subword models as the same: safetensors, with a digest of what they hold.
 
 The digest is a SHA-256 over settings and arrays in a fixed order and byte order. It names the predictor in `.eiw`
 files and results, and tells whether a file is whole.
@@ -19,22 +19,23 @@ from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Network
 from eiwref.predictors.ngram import MAX_ORDER, NGram
 from eiwref.predictors.static import Unigram
+from eiwref.predictors.subword import VOCABULARIES, Subword
 
 FORMAT = "eiwref.predictor.1"
 DEFAULT = "ngram.safetensors"
 
 
-def digest(predictor: Predictor) -> str:
+def digest(predictor: Predictor | Subword) -> str:
     """64 hexadecimal digits that two predictors share only if they predict the same."""
     return tensors.digest(*_pack(predictor))
 
 
-def dump(predictor: Predictor, **settings: str) -> bytes:
+def dump(predictor: Predictor | Subword, **settings: str) -> bytes:
     """The predictor as the bytes of a safetensors file; more `settings` may travel with it."""
     return tensors.dump(*_pack(predictor), settings)
 
 
-def parse(data: bytes, name: str) -> tuple[Predictor, dict[str, str]]:
+def parse(data: bytes, name: str) -> tuple[Predictor | Subword, dict[str, str]]:
     """(predictor, settings) from `dump`'s bytes; `name` is what errors call them."""
     settings, arrays = tensors.parse(data, name, FORMAT, PredictorError)
     try:
@@ -57,7 +58,7 @@ def save_predictor(predictor: Predictor, path: str | Path) -> str:
     return digest(predictor)
 
 
-def load_predictor(path: str | Path) -> Predictor:
+def load_predictor(path: str | Path) -> Predictor | Subword:
     """The predictor in a file made by `save_predictor` or `eiwref fit`."""
     return parse(read_bytes(path), str(path))[0]
 
@@ -68,10 +69,12 @@ def default_predictor() -> Predictor:
     return load_predictor(data_path(DEFAULT))
 
 
-def _pack(predictor: Predictor) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _pack(predictor: Predictor | Subword) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     settings, arrays = predictor.tensors()
+    settings |= {"format": FORMAT}
+    if isinstance(predictor, Subword):
+        return settings, arrays
     settings |= {
-        "format": FORMAT,
         "symbols": str(predictor.symbols),
         "precision": str(predictor.precision),
         "limit": str(predictor.limit),
@@ -79,7 +82,11 @@ def _pack(predictor: Predictor) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     return settings, arrays
 
 
-def _unpack(settings: dict, arrays: dict) -> Predictor:
+def _unpack(settings: dict, arrays: dict) -> Predictor | Subword:
+    if settings["kind"] == "subword":
+        if int(settings["vocabulary"]) not in VOCABULARIES or arrays["model"].dtype != np.uint8:
+            raise ValueError("settings out of range, or arrays that are no bytes")
+        return Subword(arrays["model"].tobytes(), int(settings["vocabulary"]))
     symbols, precision, limit = (int(settings[name]) for name in ("symbols", "precision", "limit"))
     if not (2 <= symbols <= BYTES_AND_END and 1 <= precision <= MAX_PRECISION and 1 <= limit < 1 << 32):
         raise ValueError("settings out of range")

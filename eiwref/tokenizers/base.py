@@ -15,14 +15,18 @@ from eiwref.errors import CodeError, SpecError
 from eiwref.files import write_bytes
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest, dump
+from eiwref.predictors.subword import Subword
 
 
 class Tokenizer(ABC):
-    """`spec` is the name in the paper's notation; `predictor` is None for schemes that need none."""
+    """`spec` is the name in the paper's notation; `predictor` is None for schemes that need none.
+
+    `token_bits`: of what an id is packed in, in files and here. The vocabulary may be smaller than they allow.
+    """
 
     lossless = True
 
-    def __init__(self, spec: str, token_bits: int, predictor: Predictor | None = None):
+    def __init__(self, spec: str, token_bits: int, predictor: Predictor | Subword | None = None):
         self.spec = spec
         self.token_bits = token_bits
         self.vocab_size = 1 << token_bits
@@ -32,7 +36,7 @@ class Tokenizer(ABC):
         return f"<{self.spec}>"
 
     @property
-    def model(self) -> Predictor | None:
+    def model(self) -> Predictor | Subword | None:
         """What is asked for a distribution at every byte, if anything is."""
         return self.predictor
 

@@ -10,10 +10,10 @@ Layout, integers big-endian. The header:
 
     magic       4 bytes   45 49 57 1A ("EIW", then a byte that stops text tools)
     version     1 byte    2
-    token       1 byte    bits of a token, 8, 16 or 32
+    token       1 byte    bits that a token is packed in, 8, 16 or 32
     spec        1 byte    length of the tokenizer's name
     block       4 bytes   bytes of text in every block but the last, 1 to 2^20
-    predictor  32 bytes   its digest, zeros if the tokenizer has none
+    predictor  32 bytes   its digest (or the subword model's), zeros if the tokenizer has none
     name                  the tokenizer's canonical name, in ASCII
     crc32       4 bytes   of the header before it
 
@@ -51,6 +51,7 @@ from eiwref.coding.bits import from_tokens
 from eiwref.errors import ContainerError, EiwrefError
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest
+from eiwref.predictors.subword import Subword
 from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.tokenizers.registry import tokenizer
 
@@ -67,7 +68,7 @@ def pack(tokenizer: Tokenizer, data: bytes | str) -> bytes:
     return b"".join(pack_pieces(tokenizer, [as_bytes(data)]))
 
 
-def unpack(packed: bytes, predictor: Predictor | None = None, name: str = "data") -> tuple[bytes, str]:
+def unpack(packed: bytes, predictor: Predictor | Subword | None = None, name: str = "data") -> tuple[bytes, str]:
     """(text, tokenizer's spec) of an `.eiw` file; errors as in `unpack_pieces`."""
     reader, texts = unpack_pieces([packed], predictor, name)
     return b"".join(texts), reader.spec
@@ -103,7 +104,7 @@ def pack_pieces(tokenizer: Tokenizer, pieces: Iterable[bytes], block_bytes: int 
 
 
 def unpack_pieces(
-    pieces: Iterable[bytes], predictor: Predictor | None = None, name: str = "data"
+    pieces: Iterable[bytes], predictor: Predictor | Subword | None = None, name: str = "data"
 ) -> tuple[Tokenizer, Iterator[bytes]]:
     """(tokenizer, the text's blocks) of an `.eiw` file that comes in pieces of any size.
 
@@ -164,7 +165,7 @@ class _Source:
         raise ContainerError(f"{self._name}: at byte {offset}, {what}")
 
 
-def _header(source: _Source, predictor: Predictor | None) -> tuple[Tokenizer, int]:
+def _header(source: _Source, predictor: Predictor | Subword | None) -> tuple[Tokenizer, int]:
     """(tokenizer, bytes of text in a block), once all that the header says has been checked."""
     if (magic := source.take(len(MAGIC))) != MAGIC:
         source.refuse(0, f"found {magic.hex(' ') or 'no byte'}, expected {MAGIC.hex(' ')}: not an .eiw file")
@@ -247,9 +248,10 @@ def _sealed(part: bytes) -> bytes:
 def _most_tokens(text_bytes: int, tokenizer: Tokenizer) -> int:
     """How many tokens a block of so much text may have.
 
-    The widest window has 128 bits and holds a byte at least, gzip adds 18 bytes and a few.
+    The widest window has 128 bits and holds a byte at least, gzip adds 18 bytes and a few. A token of v=2 is
+    one bit of code, whatever it is packed in.
     """
-    return 8 * (16 * text_bytes + 64) // tokenizer.token_bits
+    return 8 * (16 * text_bytes + 64) // (tokenizer.vocab_size - 1).bit_length()
 
 
 def _digest(tokenizer: Tokenizer) -> bytes:

@@ -1,17 +1,19 @@
 """The two baselines without a predictor: raw bytes and gzip.
 
 Paper, section 3.3 and Appendix A.4. Bytes are tokens as they are (ByT5's way, without its special ids). GZip is
-zlib at its default level with gzip's header and footer.
+zlib at its default level with gzip's header and footer, or without them (Table 10): the header is the same ten
+bytes in every text, and the footer, eight bytes of checksum and length, is noise to an M2.
 """
 
 import zlib
 
+from eiwref.coding import deflate
 from eiwref.coding.bits import Bits
-from eiwref.coding.deflate import inflate
 from eiwref.errors import CodeError
 from eiwref.tokenizers.base import Tokenizer
 
-GZIP_WRAPPER = 31  # zlib's wbits for a 32 kB window and gzip's header and footer
+WRAPPED = 31  # zlib's wbits for a 32 kB window and gzip's header and footer
+BARE = -15  # the same, and deflate's own bits alone
 
 
 class Bytes(Tokenizer):
@@ -30,15 +32,22 @@ class Bytes(Tokenizer):
 
 
 class GZip(Tokenizer):
-    """Which bits come out depends on the zlib that Python was built with; every zlib reads them back."""
+    """Which bits come out depends on the zlib that Python was built with; every zlib reads them back.
+
+    `wbits`: `WRAPPED` or `BARE`. A bare stream has no checksum, so that damage may go unseen.
+    """
+
+    def __init__(self, spec: str, token_bits: int, wbits: int):
+        super().__init__(spec, token_bits)
+        self.wbits = wbits
 
     def compress(self, data):
-        compressor = zlib.compressobj(wbits=GZIP_WRAPPER)
+        compressor = zlib.compressobj(wbits=self.wbits)
         packed = compressor.compress(data) + compressor.flush()
         return Bits(packed, 8 * len(packed))
 
     def decompress(self, data, max_bytes=None):
-        text, rest = inflate(data, GZIP_WRAPPER, "gzip", max_bytes)
+        text, rest = deflate.inflate(data, self.wbits, "gzip" if self.wbits == WRAPPED else "deflate", max_bytes)
         if max_bytes is not None and len(text) > max_bytes:
             raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
         # The padding of a last 16-bit token may follow, nothing else.
@@ -47,13 +56,5 @@ class GZip(Tokenizer):
         return text
 
     def byte_ranges(self, data):
-        """zlib does not tell its bits, so the grain is the compressed byte that completes a text byte."""
-        self.decompress(data)  # raises if it is no gzip stream
-        gzip = zlib.decompressobj(wbits=GZIP_WRAPPER)
-        ranges, begin = [], 0
-        for index in range(len(data)):
-            completed = len(gzip.decompress(data[index : index + 1]))
-            if completed:
-                ranges += [(begin, 8 * index + 8)] * completed
-                begin = 8 * index  # the next text byte may begin within this one
-        return ranges
+        self.decompress(data)  # raises if it is no such stream
+        return deflate.byte_ranges(data, self.wbits)

@@ -7,11 +7,17 @@ from eiwref.errors import PredictorError, SpecError
 from eiwref.files import read_bytes
 from eiwref.predictors.base import LIMIT, Predictor
 from eiwref.predictors.store import default_predictor, parse
-from eiwref.tokenizers.ac import ArithmeticCoding
+from eiwref.predictors.subword import VOCABULARIES as PIECES
+from eiwref.predictors.subword import Subword
+from eiwref.tokenizers.ac import ArithmeticCoding, SingleBits
+from eiwref.tokenizers.ans import AsymmetricNumerals
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.equal_text import Delimited, EqualText
-from eiwref.tokenizers.plain import Bytes, GZip
+from eiwref.tokenizers.huffman import Huffman
+from eiwref.tokenizers.plain import BARE, WRAPPED, Bytes, GZip
+from eiwref.tokenizers.rank import Rank
+from eiwref.tokenizers.subword import SentencePiece
 from eiwref.windows import SCHEMES
 
 VOCABULARIES = {"256": 8, "65k": 16}  # v: bits a token
@@ -19,16 +25,21 @@ WINDOW_BITS = range(16, 129, 8)
 MAX_RESET = 999
 
 ALLOWED = (
-    "Bytes, AC[v=256|65k], StaticAC[v=256|65k], GZip[v=256|65k], "
+    "Bytes, SentencePiece[v=Nk] with N from 1 to 64, AC[v=2|256|65k], "
+    "StaticAC[v=256|65k], GZip[v=256|65k, wrapper=yes|no], Huffman[v=256|65k], ANS[v=256|65k], Rank[v=256|65k], "
     "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay, reset=K|never] with W a multiple of 8 from 16 to 128 "
     f"and K from 1 to {MAX_RESET}, EqualText[n=N, v=256|65k, delimiters=yes|no] with N from 1 to {LIMIT}"
 )
 
 _OPTIONS = {
     "Bytes": {},
-    "AC": {"v": VOCABULARIES},
+    "SentencePiece": {"v": {f"{pieces // 1000}k": pieces for pieces in PIECES}},
+    "AC": {"v": {"2": 1} | VOCABULARIES},
     "StaticAC": {"v": VOCABULARIES},
-    "GZip": {"v": VOCABULARIES},
+    "GZip": {"v": VOCABULARIES, "wrapper": {"yes": WRAPPED, "no": BARE}},
+    "Huffman": {"v": VOCABULARIES},
+    "ANS": {"v": VOCABULARIES},
+    "Rank": {"v": VOCABULARIES},
     "EqualInfoAC": {
         "b": {str(bits): bits for bits in WINDOW_BITS},
         "v": VOCABULARIES,
@@ -41,7 +52,8 @@ _OPTIONS = {
         "delimiters": {"yes": Delimited, "no": EqualText},
     },
 }
-_DEFAULTS = {"windows": "stop", "reset": "1", "delimiters": "no"}  # left out of a canonical name
+_DEFAULTS = {"windows": "stop", "reset": "1", "delimiters": "no", "wrapper": "yes"}  # left out of a canonical name
+_STREAMS = {"Huffman": Huffman, "ANS": AsymmetricNumerals, "Rank": Rank}
 
 
 def all_specs() -> list[str]:
@@ -56,12 +68,12 @@ def all_specs() -> list[str]:
     return ["Bytes", *streams, *windows]
 
 
-def tokenizer(spec: str, predictor: Predictor | None = None) -> Tokenizer:
+def tokenizer(spec: str, predictor: Predictor | Subword | None = None) -> Tokenizer:
     """The tokenizer called `spec`, such as "EqualInfoAC[b=16, v=65k]".
 
     `predictor`: what drives the coder, the n-gram that travels with the package unless given. `Bytes` and
-    `GZip` need none. Raises `SpecError` for a name that is not one, `PredictorError` for a predictor that
-    does not fit.
+    `GZip` need none; `SentencePiece` needs a subword model in its place, and none travels. Raises `SpecError`
+    for a name that is not one, `PredictorError` for a predictor that does not fit.
 
     >>> tokenizer("EqualInfoAC[v=256,b=16]").spec
     'EqualInfoAC[b=16, v=256]'
@@ -73,14 +85,25 @@ def tokenizer(spec: str, predictor: Predictor | None = None) -> Tokenizer:
     if name == "Bytes":
         return Bytes(canonical, token_bits)
     if name == "GZip":
-        return GZip(canonical, token_bits)
-    if predictor is None:
+        return GZip(canonical, token_bits, chosen["wrapper"])
+    if predictor is None and name != "SentencePiece":
         predictor = default_predictor()
+    if isinstance(predictor, Subword) != (name == "SentencePiece"):
+        needed = "a subword model, made by eiwref fit subword"
+        if name != "SentencePiece":
+            needed = "a predictor of bytes, not a subword model"
+        raise PredictorError(f"{canonical}: needs {needed}")
     try:
+        if name == "SentencePiece":
+            return SentencePiece(canonical, predictor, chosen["v"])
+        if name in _STREAMS:
+            return _STREAMS[name](canonical, token_bits, predictor)
         if name == "EqualInfoAC":
             return EqualInfo(canonical, token_bits, predictor, chosen["b"], chosen["windows"], chosen["reset"])
         if name == "EqualText":
             return chosen["delimiters"](canonical, token_bits, predictor, chosen["n"])
+        if token_bits == 1:
+            return SingleBits(canonical, predictor)
         return ArithmeticCoding(canonical, token_bits, predictor, static=name == "StaticAC")
     except PredictorError as error:
         raise PredictorError(f"{canonical}: {error}") from None

@@ -3,10 +3,12 @@
 An M2 makes up one token after another. Some of its text can be shown before the last of them is there; how much,
 the scheme says:
 
-- `Bytes`: each token at once;
+- `Bytes` and SentencePiece: each token at once;
 - equal-info windows: a window's text when its last bit is there. With b=64, v=256 that is every eighth token;
-- AC and StaticAC: the text lags up to seven bytes of code behind, those that the decoder may look ahead;
-- all others: nothing until the end, and nothing at all where the tokens are not what an encoder writes.
+- AC, StaticAC and ANS: the text lags up to seven or eight bytes of code behind, those that the decoder may look
+  ahead; Huffman: as many as its longest code fills;
+- all others (GZip, rank coding, equal-text windows): nothing until the end, and nothing at all where the tokens
+  are not what an encoder writes.
 
 Ids that an M2 made up need not be any text's. Text before the fault stays, and `remark` says what was wrong.
 """
@@ -15,17 +17,15 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from eiwref.coding import finite
 from eiwref.coding.bits import check_ids, from_tokens
 from eiwref.errors import CodeError, SpecError
-from eiwref.tokenizers.ac import ArithmeticCoding
+from eiwref.tokenizers.ac import ArithmeticCoding, StreamCoding
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
-from eiwref.tokenizers.equal_text import EqualText
-from eiwref.tokenizers.plain import Bytes, GZip
+from eiwref.tokenizers.huffman import Huffman
+from eiwref.tokenizers.plain import Bytes
+from eiwref.tokenizers.subword import SentencePiece
 from eiwref.windows.padded import Delay
-
-MOST_BYTES_A_SYMBOL = 3  # that a decoder draws: a symbol narrows 2^24 or more to 1 or more, and refills to 2^24
 
 
 class TextStream(ABC):
@@ -50,10 +50,10 @@ def stream(tokenizer: Tokenizer) -> TextStream:
     """A stream of the scheme's own kind, before the first id."""
     if isinstance(tokenizer, EqualInfo):
         return _Windows(tokenizer)
-    if isinstance(tokenizer, ArithmeticCoding):
-        return _Arithmetic(tokenizer)
-    if isinstance(tokenizer, Bytes):
-        return _Bytes()
+    if isinstance(tokenizer, StreamCoding | Huffman):
+        return _Symbols(tokenizer)
+    if isinstance(tokenizer, Bytes | SentencePiece):
+        return _Alone(tokenizer)
     return _AtTheEnd(tokenizer)
 
 
@@ -61,25 +61,36 @@ def opening(tokenizer: Tokenizer, text: bytes | str) -> list[int]:
     """The ids that a text begins with which goes on after this one: a prompt.
 
     What comes next has a hand in the last bits, so they are left to it. Of equal-info windows there are all but
-    the last, which might have taken more text; of AC the tokens whose bits no later byte can change. So a short
-    text may have no ids at all. Raises `SpecError` for schemes whose codes are of whole texts alone (delay, too:
-    any of its windows may have left text to the next only because there was no more).
+    the last, which might have taken more text; of AC and Huffman the tokens whose bits no later byte can change.
+    So a short text may have no ids at all. SentencePiece gives all of them, as is the custom, though in a longer
+    text its last word might be cut into other pieces. Raises `SpecError` for schemes whose codes are of whole
+    texts alone (delay, too: any of its windows may have left text to the next only because there was no more).
     """
-    delays = isinstance(tokenizer, EqualInfo) and isinstance(tokenizer.scheme, Delay)
-    if delays or isinstance(tokenizer, GZip | EqualText):
-        raise SpecError(f"{tokenizer.spec} cannot go on from a text, its code is that of a whole one")
-    if isinstance(tokenizer, ArithmeticCoding):
+    if isinstance(tokenizer, ArithmeticCoding | Huffman):
         return tokenizer.settled(text).tolist()
+    if isinstance(tokenizer, Bytes | SentencePiece):
+        return tokenizer.encode(text).tolist()
+    if not isinstance(tokenizer, EqualInfo) or isinstance(tokenizer.scheme, Delay):
+        raise SpecError(f"{tokenizer.spec} cannot go on from a text, its code is that of a whole one")
     ids = tokenizer.encode(text).tolist()
-    if isinstance(tokenizer, EqualInfo) and ids:
-        windows = len(ids) * tokenizer.token_bits // tokenizer.scheme.window_bits
-        return ids[: (windows - 1) * tokenizer.scheme.window_bits // tokenizer.token_bits]
-    return ids
+    windows = len(ids) * tokenizer.token_bits // tokenizer.scheme.window_bits
+    return ids[: max(0, windows - 1) * tokenizer.scheme.window_bits // tokenizer.token_bits]
 
 
-class _Bytes(TextStream):
+class _Alone(TextStream):
+    """Each id by itself."""
+
+    def __init__(self, tokenizer: Bytes | SentencePiece):
+        self._tokenizer = tokenizer
+
     def feed(self, ids):
-        return from_tokens(ids, 8)
+        text = bytearray()
+        for id in check_ids(ids, self._tokenizer.vocab_size).tolist():
+            try:
+                text += self._tokenizer.decode_bytes([id])
+            except CodeError as error:  # SentencePiece has an id without a text
+                self.remark = str(error)
+        return bytes(text)
 
     def finish(self):
         return b""
@@ -115,19 +126,20 @@ class _Windows(TextStream):
         return b""
 
 
-class _Arithmetic(TextStream):
-    def __init__(self, tokenizer: ArithmeticCoding):
-        self._token_bits = tokenizer.token_bits
-        self._waiting: deque[int] = deque()  # bytes of code that the decoder has not drawn
-        self._symbols = tokenizer.symbols_of(self._code())
-        self._needed = finite.REGISTER_BITS // 8 + MOST_BYTES_A_SYMBOL  # bytes, to be sure that none is missed
+class _Symbols(TextStream):
+    def __init__(self, tokenizer: StreamCoding | Huffman):
+        self._tokenizer = tokenizer
+        self._waiting: deque[int] = deque()  # bytes of packed ids that the decoder has not drawn
+        self._symbols = tokenizer.symbols_of(self._packed())
+        self._needed, self._each = tokenizer.draws  # bytes, to be sure that none is missed
 
-    def _code(self) -> Iterator[int]:
+    def _packed(self) -> Iterator[int]:
         while self._waiting:
             yield self._waiting.popleft()
 
     def feed(self, ids):
-        self._waiting.extend(from_tokens(ids, self._token_bits))
+        checked = check_ids(ids, self._tokenizer.vocab_size)
+        self._waiting.extend(from_tokens(checked, self._tokenizer.token_bits))
         return self._read(final=False)
 
     def finish(self):
@@ -138,7 +150,7 @@ class _Arithmetic(TextStream):
         try:
             while final or len(self._waiting) >= self._needed:
                 text.append(next(self._symbols))
-                self._needed = MOST_BYTES_A_SYMBOL
+                self._needed = self._each
         except StopIteration:  # at the end mark, or once more after an error
             pass
         except CodeError as error:
