@@ -86,9 +86,14 @@ NAMES = [
     "concatenate",
     "stack",
     "bincount",
+    "clip",
     "cumsum",
+    "floor",
+    "minimum",
     "partition",
+    "rint",
     "sort",
+    "subtract",
     "unique",
 ]
 

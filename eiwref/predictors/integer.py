@@ -51,19 +51,12 @@ class IntegerNetwork(Networked):
 
     def slices_along(self, symbols, lengths):
         """All positions of a text at once, which gives integers that are those of one by one."""
-        starts = np.full((len(symbols), 1), self.config.start)
-        ids = np.concatenate([starts, symbols[:, :-1]], axis=1)
-        few = max(1, AT_ONCE // ids.shape[1])
-        return np.concatenate(
-            [self._slices(ids[at : at + few], symbols[at : at + few]) for at in range(0, len(ids), few)]
-        )
-
-    def _slices(self, ids, symbols):
-        levels, _ = self.network.step(self._params, ids)
-        weights = self.network.weights(levels)[..., : self.symbols].reshape(-1, self.symbols)
-        cumulative = frequencies.from_weight_rows(weights, self.precision)
-        wanted = symbols.reshape(-1, 1) + np.arange(2)
-        return np.take_along_axis(cumulative, wanted, axis=1).reshape(*symbols.shape, 2)
+        few = max(1, AT_ONCE // symbols.shape[1])
+        found = [np.zeros((0, symbols.shape[1], 2), dtype=np.int64)]
+        for at in range(0, len(symbols), few):
+            some = symbols[at : at + few]
+            found.append(np.take_along_axis(self.at_once(some), some[..., None] + np.arange(2), axis=2))
+        return np.concatenate(found)
 
     def _look(self, ids, past):
         levels, past = self.network.step(ids, past)
