@@ -188,28 +188,39 @@ def shares_of_octaves():
         return [int(mpmath.nint(mpmath.mpf(2) ** (30 - mpmath.mpf(i) / 256))) >> 14 for i in range(30 * 256)] + [0]
 
 
+def single(x):
+    return nearest(Fraction(x), 24)
+
+
+def double(x):
+    return nearest(Fraction(x), 53)
+
+
+def steps(row, scales, low, high, rounding=single):
+    return [max(low, min(high, round(rounding(x * Fraction(s))))) for x, s in zip(row, scales, strict=True)]
+
+
+def integer_norm(row, scales, largest):
+    mean = double(double(Fraction(sum(x * x for x in row), len(row))) + Fraction(1e-6) * 2**20)
+    inverse = single(double(1 / nearest_root(mean, 53)))
+    return steps([single(x * inverse) for x in row], scales, -largest, largest)
+
+
+def attention_shares(levels):
+    """Integers in proportion to 2^(level / 256), of 2^16 at most in sum."""
+    shares = [shares_of_octaves()[min(int(single(max(levels) - level)), 30 * 256)] for level in levels]
+    ratio = single(double(Fraction(2**16, sum(shares))))
+    return [single(share * ratio).__floor__() for share in shares]
+
+
 def integer_levels(config, arrays, ids):
     """What `nn/integer` gives at each of a text's ids (T,), in whole numbers and fractions, without a cache."""
-
-    def single(x):
-        return nearest(Fraction(x), 24)
-
-    def double(x):
-        return nearest(Fraction(x), 53)
 
     def get(name):
         return arrays[name].tolist()
 
     def product(row, matrix):
         return [sum(x * w for x, w in zip(row, column, strict=True)) for column in zip(*matrix, strict=True)]
-
-    def steps(row, scales, low, high, rounding=single):
-        return [max(low, min(high, round(rounding(x * Fraction(s))))) for x, s in zip(row, scales, strict=True)]
-
-    def norm(row, scales, largest):
-        mean = double(double(Fraction(sum(x * x for x in row), len(row))) + Fraction(1e-6) * 2**20)
-        inverse = single(double(1 / nearest_root(mean, 53)))
-        return steps([single(x * inverse) for x in row], scales, -largest, largest)
 
     def add(row, change, scales):
         moved = [x + round(single(c * Fraction(s))) for x, c, s in zip(row, change, scales, strict=True)]
@@ -220,7 +231,12 @@ def integer_levels(config, arrays, ids):
     for i in range(config.layers):
         own = {name.split(".")[2]: get(name) for name in arrays if name.startswith(f"blocks.{i}.")}
         projected = [
-            steps(product(norm(row, own["norm_attention"], 127), own["project"]), own["project_scale"], -127, 127)
+            steps(
+                product(integer_norm(row, own["norm_attention"], 127), own["project"]),
+                own["project_scale"],
+                -127,
+                127,
+            )
             for row in rows
         ]
         after = []
@@ -235,18 +251,16 @@ def integer_levels(config, arrays, ids):
                     )
                     score = round(single(score * Fraction(own["score"][head])))
                     levels.append(single(score + own["bias"][head][here - there]))
-                shares = [shares_of_octaves()[min(int(single(max(levels) - level)), 30 * 256)] for level in levels]
-                ratio = single(double(Fraction(2**16, sum(shares))))
-                shares = [single(share * ratio).__floor__() for share in shares]
+                shares = attention_shares(levels)
                 values = [projected[there][v][:width] for there in range(here + 1)]
                 attended += product(shares, values)
             attended = steps(attended, own["attended"], -127, 127)
             row = add(row, product(attended, own["mix"]), own["mix_scale"])
-            hidden = steps(product(norm(row, own["norm_mlp"], 127), own["up"]), own["up_scale"], 0, 127)
+            hidden = steps(product(integer_norm(row, own["norm_mlp"], 127), own["up"]), own["up_scale"], 0, 127)
             after.append(add(row, product(hidden, own["down"]), own["down_scale"]))
         rows = after
     found = []
     for row in rows:
-        logits = product(norm(row, get("norm"), 32767), get("output"))
+        logits = product(integer_norm(row, get("norm"), 32767), get("output"))
         found.append(steps(logits, get("output_scale"), -(2**63), 2**63, double))
     return found
