@@ -29,7 +29,14 @@ from eiwref.windows import lockstep
 from eiwref.windows.codebook import Codebook
 from eiwref.windows.stop_cell import StopCell
 from tests import strict_cupy
-from tests.oracles import attention_shares, integer_levels, integer_norm, nearest, nearest_root
+from tests.oracles import (
+    attention_shares,
+    integer_levels,
+    integer_norm,
+    nearest,
+    nearest_root,
+    shares_of_octaves,
+)
 from tests.test_cli import here, refused, run  # noqa: F401
 
 TEXT = builtin.documents("held-out")[0][:300]
@@ -85,7 +92,10 @@ def networks(draw):
         context=draw(st.integers(1, 6)),
     )
     loud = draw(st.sampled_from([0, 1e-3, 0.1, 1, 1, 1, 2, 10, 1e6]))
-    return config, drawn(config, draw(st.integers(0, 2**32)), loud)
+    arrays = drawn(config, draw(st.integers(0, 2**32)), loud)
+    if draw(st.booleans()):
+        arrays["blocks.0.score"] = np.full(heads, 9e5, dtype=np.float32)  # attention to one position, or few
+    return config, arrays
 
 
 def ids_for(config, seed, batch=1, length=None):
@@ -119,6 +129,23 @@ def test_the_norm_rounds_where_it_says():
     assert found.tolist() == [
         integer_norm([int(v) for v in row], scale.tolist(), integer.FINE) for row in x.tolist()
     ]
+
+
+def test_the_norm_sums_squares_exactly():
+    config = Config(symbols=2, d_model=64, heads=1, layers=1, d_mlp=1, context=1)
+    network, rng = IntegerTransformer(config, drawn(config, 0)), np.random.default_rng(8)
+    x = rng.integers(-(2**20), 2**20 + 1, (20_000, 64))
+    mean = (x * x).sum(axis=1, keepdims=True) / 64 + 1e-6 * 2**20
+    normed = x.astype(np.float32) * (1 / np.sqrt(mean)).astype(np.float32)
+    found = network._norm(x.astype(np.float32), np.float32(16_000), integer.FINE)
+    np.testing.assert_array_equal(found, np.rint(normed * np.float32(16_000)).clip(-32767, 32767))
+
+
+def test_weights_are_powers_of_two_by_the_table():
+    levels = np.array([[5, 5 - 256, 5 - 1, 5 - 7679, 5 - 7680, -(2**60)]])
+    config = Config(symbols=6, d_model=1, heads=1, layers=1, d_mlp=1, context=1)
+    weights = IntegerTransformer(config, drawn(config, 0)).weights(levels)
+    assert weights.tolist() == [[1 << 30, 1 << 29, round(2 ** (30 - 1 / 256)), 1, 0, 0]]
 
 
 @given(networks(), st.integers(0, 99), st.integers(1, 5), st.data())
@@ -201,6 +228,18 @@ def test_shares_of_attention_never_sum_to_more_than_they_may(positions, seed, sp
     sums = shares.astype(np.int64).sum(axis=-1)
     assert (sums <= 1 << 16).all()
     assert (sums > (1 << 16) - positions - 1).all()
+
+
+def test_long_sums_of_shares_are_exact():
+    """Beyond 2^24 not every sum is a float32, and a ratio off by its last digit moves a few shares."""
+    config = Config(symbols=2, d_model=1, heads=1, layers=1, d_mlp=1, context=1)
+    network = IntegerTransformer(config, drawn(config, 0))
+    levels = np.random.default_rng(9).integers(-40, 1, (1, 1, 4000, 320))
+    table = np.array(shares_of_octaves())
+    shares = table[levels.max(axis=-1, keepdims=True) - levels]
+    ratio = (65536 / shares.sum(axis=-1, keepdims=True)).astype(np.float32)
+    found = network._shares_of(levels.astype(np.float32), np.float32(1), np.float32(np.zeros((1, 4000, 320))))
+    np.testing.assert_array_equal(found, np.floor(shares.astype(np.float32) * ratio))
 
 
 def test_numbers_at_every_bound_are_still_those_of_the_oracle():
