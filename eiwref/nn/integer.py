@@ -211,7 +211,8 @@ class IntegerTransformer:
         below = xp.subtract(scores.max(axis=-1, keepdims=True), scores, out=scores)
         below = xp.minimum(below, len(self._shares) - 1, out=below)
         shares = self._shares[below.astype(np.intp)]
-        # Rounded twice, by a part in 2^24 each: the sum is below 2^16 + 1, and that of the floors at most 2^16.
+        # Rounded twice, each time by a part in 2^24 at most: they sum to less than 2^16 + 1, their floors to no
+        # more than 2^16.
         shares *= ((1 << SHARE_BITS) / shares.sum(axis=-1, keepdims=True, dtype=np.float64)).astype(np.float32)
         return xp.floor(shares, out=shares)
 
