@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).parent.parent
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(doctor, "BATCHES", (64,))
+    monkeypatch.setattr(doctor, "BATCHES", (7,))
     monkeypatch.setattr(doctor, "THREADS", ())
     monkeypatch.setattr(doctor, "SPECS", doctor.SPECS[:1])
 

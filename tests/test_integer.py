@@ -110,7 +110,7 @@ def test_the_oracle_rounds_as_floats_do(numerator, denominator):
     assert nearest_root(Fraction(abs(numerator / denominator)), 53) == Fraction(sqrt(abs(numerator / denominator)))
 
 
-@settings(max_examples=50)
+@settings(max_examples=40)
 @given(networks(), st.integers(0, 99))
 def test_levels_are_those_of_whole_numbers_and_fractions(network, seed):
     config, arrays = network
