@@ -18,8 +18,11 @@ def dump(settings: dict[str, str], arrays: dict[str, np.ndarray], extra: dict[st
     """The file's bytes; `extra` settings travel with it without being part of the digest."""
     metadata = settings | {"digest": digest(settings, arrays)} | (extra or {})
     metadata["checksum"] = digest(metadata, {})
+    in_order = {
+        name: np.asarray(values, order="C") for name, values in arrays.items()
+    }  # it writes memory as it lies
     # One setting only, since safetensors keeps several in no fixed order.
-    return save(arrays, metadata={"eiwref": json.dumps(metadata, sort_keys=True)})
+    return save(in_order, metadata={"eiwref": json.dumps(metadata, sort_keys=True)})
 
 
 def parse(

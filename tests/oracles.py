@@ -5,7 +5,9 @@ the package but the predictors' interface.
 """
 
 from fractions import Fraction
+from functools import cache
 from itertools import count
+from math import isqrt
 
 import mpmath
 
@@ -156,3 +158,109 @@ def witten_bell(documents, order, context, symbol, symbols=257):
             distinct = len(set(followers))
             p = (followers.count(symbol) + distinct * p) / (len(followers) + distinct)
     return p
+
+
+def nearest(x, bits):
+    """The fraction x as a float of so many bits, ties to even; what IEEE 754 asks of every single operation."""
+    if not x:
+        return Fraction(0)
+    exponent = x.numerator.bit_length() - x.denominator.bit_length() if x > 0 else 0
+    if x < 0:
+        return -nearest(-x, bits)
+    scale = Fraction(2) ** (bits - exponent)  # x * scale is from 2^(bits - 1) to 2^(bits + 1)
+    if x * scale >= 2**bits:
+        scale /= 2
+    return round(x * scale) / scale
+
+
+def nearest_root(x, bits):
+    """The square root of x in the same way: one digit more than enough, and a last one if there are others."""
+    shift = 2 * bits + max(0, x.denominator.bit_length() - x.numerator.bit_length())
+    square = x * 4**shift
+    root = isqrt(square.__floor__())
+    return nearest(Fraction(2 * root + (root * root != square), 2 ** (shift + 1)), bits)
+
+
+@cache
+def shares_of_octaves():
+    """2^(-i / 256) in 2^16ths, rounded to 2^30ths first and then down, for 30 octaves; and 0."""
+    with mpmath.workdps(50):
+        return [int(mpmath.nint(mpmath.mpf(2) ** (30 - mpmath.mpf(i) / 256))) >> 14 for i in range(30 * 256)] + [0]
+
+
+def single(x):
+    return nearest(Fraction(x), 24)
+
+
+def double(x):
+    return nearest(Fraction(x), 53)
+
+
+def steps(row, scales, low, high, rounding=single):
+    return [max(low, min(high, round(rounding(x * Fraction(s))))) for x, s in zip(row, scales, strict=True)]
+
+
+def integer_norm(row, scales, largest):
+    mean = double(double(Fraction(sum(x * x for x in row), len(row))) + Fraction(1e-6) * 2**20)
+    inverse = single(double(1 / nearest_root(mean, 53)))
+    return steps([single(x * inverse) for x in row], scales, -largest, largest)
+
+
+def attention_shares(levels):
+    """Integers in proportion to 2^(level / 256), of 2^16 at most in sum."""
+    shares = [shares_of_octaves()[min(int(single(max(levels) - level)), 30 * 256)] for level in levels]
+    ratio = single(double(Fraction(2**16, sum(shares))))
+    return [single(share * ratio).__floor__() for share in shares]
+
+
+def integer_levels(config, arrays, ids):
+    """What `nn/integer` gives at each of a text's ids (T,), in whole numbers and fractions, without a cache."""
+
+    def get(name):
+        return arrays[name].tolist()
+
+    def product(row, matrix):
+        return [sum(x * w for x, w in zip(row, column, strict=True)) for column in zip(*matrix, strict=True)]
+
+    def add(row, change, scales):
+        moved = [x + round(single(c * Fraction(s))) for x, c, s in zip(row, change, scales, strict=True)]
+        return [max(-(2**20), min(2**20, single(x))) for x in moved]
+
+    width = config.d_model // config.heads
+    rows = [get("embedding")[i] for i in ids]
+    for i in range(config.layers):
+        own = {name.split(".")[2]: get(name) for name in arrays if name.startswith(f"blocks.{i}.")}
+        projected = [
+            steps(
+                product(integer_norm(row, own["norm_attention"], 127), own["project"]),
+                own["project_scale"],
+                -127,
+                127,
+            )
+            for row in rows
+        ]
+        after = []
+        for here, row in enumerate(rows):
+            attended = []
+            for head in range(config.heads):
+                q, k, v = (slice(at * config.d_model + head * width, None) for at in range(3))
+                levels = []
+                for there in range(here + 1):
+                    score = sum(
+                        x * y for x, y in zip(projected[here][q][:width], projected[there][k][:width], strict=True)
+                    )
+                    score = round(single(score * Fraction(own["score"][head])))
+                    levels.append(single(score + own["bias"][head][here - there]))
+                shares = attention_shares(levels)
+                values = [projected[there][v][:width] for there in range(here + 1)]
+                attended += product(shares, values)
+            attended = steps(attended, own["attended"], -127, 127)
+            row = add(row, product(attended, own["mix"]), own["mix_scale"])
+            hidden = steps(product(integer_norm(row, own["norm_mlp"], 127), own["up"]), own["up_scale"], 0, 127)
+            after.append(add(row, product(hidden, own["down"]), own["down_scale"]))
+        rows = after
+    found = []
+    for row in rows:
+        logits = product(integer_norm(row, get("norm"), 32767), get("output"))
+        found.append(steps(logits, get("output_scale"), -(2**63), 2**63, double))
+    return found

@@ -36,11 +36,13 @@ ROOMS = [
     "run",
     "bench",
     "demo",
+    "doctor",
     "",  # eiwref itself: the names for users
     "cli_files",
     "cli_options",
     "cli_networks",
     "cli_train",
+    "cli_integer",
     "cli_sample",
     "cli_bench",
     "cli",

@@ -83,6 +83,13 @@ def test_the_longer_run_is_the_committed_result():
         )
 
 
+def test_the_settings_are_those_of_the_committed_result():
+    found = json.loads((CHECKOUT / "data" / "results" / "determinism.json").read_text())
+    assert f"{found['mismatches']} of {found['cells']} cells differing" in README
+    assert f"differed in {found['float_cells_that_differ']} of {found['float_cells']}" in README
+    assert f"up to {100 * found['float_largest_share']:.1f} % of all positions" in README
+
+
 def test_speeds_are_the_committed_result():
     runs = json.loads((CHECKOUT / "data" / "results" / "bench.json").read_text())["runs"]
     known = {

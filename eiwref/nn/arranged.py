@@ -80,7 +80,7 @@ class Arranged:
         self._d_normed, self._dqkv, self._dafter = empty(n, d), empty(n, 3 * d), empty(n, f)
         self._dscores, self._dbias = empty(h * QUERIES * t), empty(h, QUERIES, t + QUERIES - 1)
         self._dbias_slanting = self._slanting(self._dbias)
-        self._dkv, self._dqkv_weight = empty(2, h * t * (d // h)), empty(d, 3 * d)
+        self._dkv, self._dqkv_weight = empty(h * t * (d // h)), empty(d, 3 * d)
         self._few, self._highest = empty(min(n, ROWS), d), empty(h * QUERIES)
         self._zeros, self._ones = np.zeros((min(n, ROWS), f), dtype=dtype), np.ones(t, dtype=dtype)
         self._at_once = min(n, max(1, LOGITS // config.symbols))
@@ -188,7 +188,7 @@ class Arranged:
                 if end == self._positions:  # the last queries come first, and see all positions
                     np.matmul(turned, part, out=dwhole[b, h])
                 else:
-                    few = self._dkv[0, : part.shape[0] * end * part.shape[-1]].reshape(part.shape[0], end, -1)
+                    few = self._dkv[: part.shape[0] * end * part.shape[-1]].reshape(part.shape[0], end, -1)
                     dwhole[b, h, :end] += np.matmul(turned, part, out=few)
         self._bias_backward(grads["attention.bias"])
         d, scale = self.config.d_model, self._scale()

@@ -7,8 +7,8 @@ digit exists. Every number below is an integer, though most lie in float32 array
 * A product sums terms of at most 127 x 127, at most 1,040 of them: below 2^24, float32 holds every partial sum
   exactly, so that the order of summation, fused operations and threads are no matter. The output layer takes
   16-bit activations in float64, below 2^53.
-* Between products stand multiplications by constants, one square root and one division a position, and rounding to
-  nearest: single operations, which IEEE 754 requires to be correctly rounded everywhere.
+* Between products stand multiplications by constants, additions, one square root and one division a position, and
+  rounding to nearest: single operations, which IEEE 754 requires to be correctly rounded everywhere.
 * There is no exp. Scores and logits are counted in 256ths of an octave, and powers of two come from a table that
   is made by integer square roots.
 
@@ -19,6 +19,7 @@ Shape letters as in `nn`; R is the residual stream's scale.
 
 from functools import cache
 from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,10 @@ OCTAVE = 256  # steps of scores and logits to a factor of two
 OCTAVES = 30  # what lies further below the highest counts nothing
 WEIGHT_BITS = 30  # the table begins with 2^30
 SHARE_BITS = 16  # the weights of attention sum to 2^16 at most: times 127 that is below 2^24
+TERMS = ((1 << 24) - 1) // LEVELS**2  # of a sum, 1,040
+LARGEST_SCALE = 10**6  # so that nothing overflows
+ROWS = 256  # positions taken through a layer at a time, and scores of attention: what they need stays in the cache
+SCORES = 1 << 18
 
 
 @cache
@@ -58,128 +63,179 @@ def powers() -> np.ndarray:
     return np.array([*rounded, 0], dtype=np.int64)
 
 
-class IntegerTransformer:
-    """A network of integers without its parameters, which `quantise` makes."""
+class Block(NamedTuple):
+    """One layer's parameters, ready to compute with: in floats, which hold what the file holds."""
 
-    def __init__(self, config: Config, xp=np):
-        if max(config.d_model, config.d_mlp) * LEVELS**2 >= 1 << 24:
-            raise ModelError(f"sums over {max(config.d_model, config.d_mlp)} terms of 8 bits would not stay exact")
-        self.config, self.xp = config, xp
+    norm_attention: np.ndarray  # (D,) steps of a channel to 1.0, as every norm's
+    project: np.ndarray  # (D, 3 D) queries, keys and values side by side
+    project_scale: np.ndarray  # (3 D,)
+    score: np.ndarray  # (H, 1, 1) 256ths of an octave to a step of a score
+    bias: np.ndarray  # (H, 2 context - 1) of distances falling from context - 1 to 0, and minus infinity ahead
+    attended: np.ndarray  # (D,)
+    mix: np.ndarray  # (D, D)
+    mix_scale: np.ndarray  # (D,)
+    norm_mlp: np.ndarray  # (D,)
+    up: np.ndarray  # (D, F)
+    up_scale: np.ndarray  # (F,)
+    down: np.ndarray  # (F, D)
+    down_scale: np.ndarray  # (D,)
+
+
+def shapes(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
+    """{name: (shape, type)} of every array of a network; raises `ModelError` if its sums would not be exact."""
+    d, f, v = config.d_model, config.d_mlp, config.symbols
+    if max(d, f) > TERMS:
+        raise ModelError(f"sums over {max(d, f)} terms of 8 bits would not stay exact, expected {TERMS} at most")
+    found = {"embedding": ((v + 1, d), "int32"), "norm": ((d,), "float32")}
+    found |= {"output": ((d, v), "int8"), "output_scale": ((v,), "float64")}
+    own = {
+        "project": ((d, 3 * d), "int8"),
+        "mix": ((d, d), "int8"),
+        "up": ((d, f), "int8"),
+        "down": ((f, d), "int8"),
+    }
+    own |= {f"{name}_scale": (shape[1:], "float32") for name, (shape, _) in own.items()}
+    own |= dict.fromkeys(("norm_attention", "attended", "norm_mlp"), ((d,), "float32"))
+    own |= {"score": ((config.heads,), "float32"), "bias": ((config.heads, config.context), "int32")}
+    for i in range(config.layers):
+        found |= {f"blocks.{i}.{name}": value for name, value in own.items()}
+    return found
+
+
+def check(config: Config, arrays: dict) -> None:
+    """Raise `ModelError` unless these are the arrays of such a network, and every sum over them is exact."""
+    expected = shapes(config)
+    for name in sorted(expected.keys() | arrays.keys()):
+        if name not in arrays or name not in expected:
+            raise ModelError(f"array {name} is {'missing' if name in expected else 'of another network'}")
+        values, (shape, kind) = arrays[name], expected[name]
+        if values.shape != shape or values.dtype != kind:
+            raise ModelError(f"array {name} is {values.dtype} of {values.shape}, expected {kind} of {shape}")
+        if kind == "int8" and values.min() < -LEVELS:
+            raise ModelError(f"array {name} holds {values.min()}, expected weights from -{LEVELS} to {LEVELS}")
+        if kind == "int32" and (values.min() < -LARGEST or values.max() > LARGEST):
+            raise ModelError(f"array {name} holds numbers beyond {LARGEST} in size, which would not stay exact")
+        if kind.startswith("float") and not ((values >= 0) & (values < LARGEST_SCALE)).all():  # nor NaN
+            raise ModelError(f"array {name} holds scales that are not from 0 to {LARGEST_SCALE}")
+
+
+class IntegerTransformer:
+    """A network of integers: `arrays` are those that `quantise` makes. Raises `ModelError` as `check` does."""
+
+    def __init__(self, config: Config, arrays: dict, xp=np):
+        check(config, arrays)
+        self.config, self.arrays, self.xp = config, arrays, xp
         table = powers()
         self._shares = xp.asarray((table >> WEIGHT_BITS - SHARE_BITS).astype(np.float32))
         self._weights = xp.asarray(table)
+        self._embedding, self._norm_scale = (self._ready(name) for name in ("embedding", "norm"))
+        self._output, self._output_scale = (self._ready(n, np.float64) for n in ("output", "output_scale"))
+        self._blocks = [self._block(f"blocks.{i}") for i in range(config.layers)]
 
-    def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """{name: (shape, type)} of every parameter."""
-        c = self.config
-        d, f, v = c.d_model, c.d_mlp, c.symbols
-        shapes = {"embedding": ((v + 1, d), "int32"), "norm": ((d,), "float32")}
-        shapes |= {"output": ((d, v), "int8"), "output_scale": ((v,), "float64")}
-        for i in range(c.layers):
-            own = dict.fromkeys(("query", "key", "value", "mix"), ((d, d), "int8"))
-            own |= {f"{name}_scale": ((d,), "float32") for name in own}
-            own |= {"up": ((d, f), "int8"), "up_scale": ((f,), "float32")}
-            own |= {"down": ((f, d), "int8"), "down_scale": ((d,), "float32")}
-            own |= dict.fromkeys(("norm_attention", "attended", "norm_mlp"), ((d,), "float32"))
-            own |= {"score": ((c.heads,), "float32"), "bias": ((c.heads, c.context), "int32")}
-            shapes |= {f"blocks.{i}.{name}": value for name, value in own.items()}
-        return shapes
-
-    def load(self, arrays: dict) -> dict:
-        """Parameters ready to compute with; raises `ModelError` unless they are this network's, and exact."""
-        params, expected = {}, self.shapes()
-        for name in sorted(expected.keys() | arrays.keys()):
-            if name not in arrays or name not in expected:
-                raise ModelError(f"array {name} is {'missing' if name in expected else 'of another network'}")
-            values, (shape, kind) = arrays[name], expected[name]
-            if values.shape != shape or values.dtype != kind:
-                raise ModelError(f"array {name} is {values.dtype} of {values.shape}, expected {kind} of {shape}")
-            if kind == "int8" and values.min(initial=0) < -LEVELS:
-                raise ModelError(f"array {name} holds {values.min()}, expected weights from -{LEVELS} to {LEVELS}")
-            if kind == "int32" and np.abs(values.astype(np.int64)).max(initial=0) > LARGEST:
-                raise ModelError(f"array {name} holds numbers larger than {LARGEST}, which would not stay exact")
-            if values.dtype.kind == "f" and not (np.isfinite(values) & (values >= 0) & (values < 1e6)).all():
-                raise ModelError(f"array {name} holds scales that are not from 0 to a million")
-            wide = np.float64 if name.startswith("output") else np.float32
-            params[name] = self.xp.asarray(
-                values.astype(wide) if kind != "int32" or "embedding" in name else values
-            )
-        return params
-
-    def step(self, params: dict, ids, past=None):
+    def step(self, ids, past=None):
         """(levels (B, T, symbols) int64, past) of ids (B, T): logits in 256ths of an octave.
 
         `past`: what the step before gave, a `Past` a block; it stays valid. All positions at once give what they
-        give one by one.
+        give one by one. Raises `ModelError` for ids or positions as `Transformer.forward` does.
         """
         check_ids(self.config, ids, past)
-        xp = self.xp
-        b, t = ids.shape
-        x = params["embedding"][ids.reshape(-1)]  # (N, D), N = B T: no product cares which position is whose
+        x = self._embedding[ids.reshape(-1)]  # (N, D), N = B T: no product cares which position is whose
+        pieces = [slice(at, at + ROWS) for at in range(0, len(x), ROWS)]
         after = []
-        for i in range(self.config.layers):
-            scope = f"blocks.{i}."
-            own = {name.removeprefix(scope): values for name, values in params.items() if name.startswith(scope)}
-            normed = self._norm(x, own["norm_attention"], LEVELS)
-            mixed, present = self._attention(own, normed, b, past and past[i])
+        for block, before in zip(self._blocks, past or [None] * len(self._blocks), strict=True):
+            projected = self.xp.empty((len(x), block.project.shape[1]), dtype=np.float32)  # (N, 3 D)
+            for rows in pieces:
+                projected[rows] = self._project(block, x[rows])
+            attended, present = self._attention(block, projected, len(ids), before)  # (N, D)
             after.append(present)
-            x = self._add(x, mixed)
-            hidden = self._norm(x, own["norm_mlp"], LEVELS) @ own["up"]  # (N, F)
-            hidden = _rounded(xp, xp.maximum(hidden, 0), own["up_scale"], LEVELS)
-            x = self._add(x, _rounded(xp, hidden @ own["down"], own["down_scale"], LARGEST))
-        fine = self._norm(x, params["norm"], FINE).astype(np.float64)
-        logits = fine @ params["output"]  # (N, V)
-        logits *= params["output_scale"]
-        return xp.rint(logits, out=logits).astype(np.int64).reshape(b, t, -1), after
+            for rows in pieces:
+                self._feed(block, x[rows], attended[rows])
+        return self._levels(x).reshape(*ids.shape, -1), after
 
     def weights(self, levels):
         """Integers in proportion to the probabilities of `levels` (..., symbols), at most 2^30."""
         below = levels.max(axis=-1, keepdims=True) - levels
         return self._weights[self.xp.minimum(below, len(self._weights) - 1)]
 
+    def _ready(self, name, dtype=np.float32):
+        """Every number of the file is one of these floats too, so nothing is rounded here."""
+        return self.xp.asarray(self.arrays[name].astype(dtype))
+
+    def _block(self, scope) -> Block:
+        ready = {name: self._ready(f"{scope}.{name}") for name in Block._fields}
+        bias = self.arrays[f"{scope}.bias"][:, ::-1].astype(np.float32)
+        ahead = np.full((len(bias), self.config.context - 1), -np.inf, dtype=np.float32)
+        ready["bias"] = self.xp.asarray(np.concatenate([bias, ahead], axis=1))
+        ready["score"] = ready["score"][:, None, None]
+        return Block(**ready)
+
     def _norm(self, x, scale, largest):
-        """x over its root mean square, in steps of a channel's `1 / scale`."""
-        xp = self.xp
+        """x over its root mean square, in steps of a channel's `1 / scale`, at most `largest` in size."""
         wide = x.astype(np.float64)
-        mean = (wide * wide).sum(axis=-1, keepdims=True) / x.shape[-1] + NORM_EPSILON * RESIDUAL**2
-        normed = x * (1 / xp.sqrt(mean)).astype(np.float32)
-        return _rounded(xp, normed, scale, largest)
+        wide *= wide
+        mean = wide.sum(axis=-1, keepdims=True) / x.shape[-1] + NORM_EPSILON * RESIDUAL**2
+        return self._rounded(x * (1 / self.xp.sqrt(mean)).astype(np.float32), scale, -largest, largest)
 
-    def _add(self, x, change):
-        x = x + change
-        return self.xp.clip(x, -LARGEST, LARGEST, out=x)
+    def _project(self, block, x):
+        """Queries, keys and values of rows of the residual stream, (n, 3 D)."""
+        normed = self._norm(x, block.norm_attention, LEVELS)
+        return self._rounded(normed @ block.project, block.project_scale, -LEVELS, LEVELS)
 
-    def _attention(self, own, x, batch, past):
-        """(what to add to the residual stream, the keys and values so far)"""
-        xp = self.xp
-        q, k, v = (
-            self._heads(_rounded(xp, x @ own[name], own[f"{name}_scale"], LEVELS), batch)
-            for name in ("query", "key", "value")
-        )
-        present = Past(k, v) if past is None else past.append(xp, k, v)
+    def _attention(self, block, projected, batch, past):
+        """(what every position takes from the values up to it (N, D), the keys and values so far)"""
+        heads = projected.reshape(batch, -1, 3, self.config.heads, self.config.d_model // self.config.heads)
+        q, k, v = heads.transpose(2, 0, 3, 1, 4)  # (B, H, T, K) each
+        present = Past(k, v) if past is None else past.append(self.xp, k, v)
         k, v = present.keys, present.values  # (B, H, S, K)
-        scores = q @ k.swapaxes(-1, -2)  # (B, H, T, S)
-        levels = _rounded(xp, scores, own["score"][:, None, None], LARGEST).astype(np.int32)
-        t, s = levels.shape[-2:]
-        distances = np.arange(s - t, s)[:, None] - np.arange(s)  # (T, S)
-        levels += own["bias"][:, xp.asarray(np.maximum(distances, 0))]
-        ahead = xp.asarray(distances < 0)
-        levels = xp.where(ahead, xp.asarray(-(1 << 30), dtype=np.int32), levels)
-        below = levels.max(axis=-1, keepdims=True) - levels
-        shares = self._shares[xp.minimum(below, len(self._shares) - 1)]  # (B, H, T, S)
-        total = shares.sum(axis=-1, keepdims=True, dtype=np.float64)
-        shares *= ((1 << SHARE_BITS) / total).astype(np.float32)
-        attended = xp.floor(shares, out=shares) @ v  # (B, H, T, K)
-        attended = attended.transpose(0, 2, 1, 3).reshape(x.shape)
-        attended = _rounded(xp, attended, own["attended"], LEVELS)
-        return _rounded(xp, attended @ own["mix"], own["mix_scale"], LARGEST), present
+        bias = self._bias(block, q.shape[2], k.shape[2])
+        attended = self.xp.empty(heads.shape[:2] + heads.shape[3:], dtype=np.float32)  # (B, T, H, K)
+        few = max(1, SCORES // bias.size)
+        for at in range(0, batch, few):
+            some = slice(at, at + few)
+            taken = self._shares_of(q[some] @ k[some].swapaxes(-1, -2), block.score, bias) @ v[some]
+            attended[some] = taken.transpose(0, 2, 1, 3)
+        attended = attended.reshape(len(projected), -1)
+        return self._rounded(attended, block.attended, -LEVELS, LEVELS), present
 
-    def _heads(self, x, batch):
-        return x.reshape(batch, -1, self.config.heads, x.shape[-1] // self.config.heads).transpose(0, 2, 1, 3)
+    def _bias(self, block, t, s):
+        """(H, T, S) of the last t of s positions: one line of distances, seen from each position."""
+        here = self.config.context - s  # where the last position finds its bias to the first
+        return self.xp.stack([block.bias[:, here + back : here + back + s] for back in range(t)[::-1]], axis=1)
 
+    def _shares_of(self, scores, score, bias):
+        """Weights of attention, integers of at most 2^16 in sum, from scores (b, H, T, S), which are used up."""
+        xp = self.xp
+        scores *= score
+        xp.rint(scores, out=scores)
+        scores += bias
+        below = xp.subtract(scores.max(axis=-1, keepdims=True), scores, out=scores)
+        below = xp.minimum(below, len(self._shares) - 1, out=below)
+        shares = self._shares[below.astype(np.intp)]
+        # Rounded twice, each time by a part in 2^24 at most: they sum to less than 2^16 + 1, their floors to no
+        # more than 2^16.
+        shares *= ((1 << SHARE_BITS) / shares.sum(axis=-1, keepdims=True, dtype=np.float64)).astype(np.float32)
+        return xp.floor(shares, out=shares)
 
-def _rounded(xp, x, scale, largest):
-    """round(x * scale), at most `largest` in size; x is used up."""
-    x *= scale
-    xp.rint(x, out=x)
-    return xp.clip(x, -largest, largest, out=x)
+    def _feed(self, block, x, attended):
+        """What attention found and the MLP makes of it, added to rows of the residual stream in place."""
+        self._add(x, attended @ block.mix, block.mix_scale)
+        hidden = self._norm(x, block.norm_mlp, LEVELS) @ block.up  # (n, F)
+        hidden = self._rounded(hidden, block.up_scale, 0, LEVELS)  # a ReLU too
+        self._add(x, hidden @ block.down, block.down_scale)
+
+    def _add(self, x, change, scale):
+        change *= scale
+        x += self.xp.rint(change, out=change)
+        self.xp.clip(x, -LARGEST, LARGEST, out=x)
+
+    def _levels(self, x):
+        """(N, symbols)"""
+        logits = self._norm(x, self._norm_scale, FINE).astype(np.float64) @ self._output
+        logits *= self._output_scale
+        return self.xp.rint(logits, out=logits).astype(np.int64)
+
+    def _rounded(self, x, scale, low, high):
+        """round(x * scale), from `low` to `high`; x is used up."""
+        x *= scale
+        self.xp.rint(x, out=x)
+        return self.xp.clip(x, low, high, out=x)

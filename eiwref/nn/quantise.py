@@ -29,12 +29,12 @@ def quantise(network: Transformer, params: dict, ids: np.ndarray) -> dict:
             name.removeprefix(f"blocks.{i}."): v for name, v in params.items() if name.startswith(f"blocks.{i}.")
         }
         made, large = {}, seen[i]
-        gain = own["norm_attention.gain"]
-        steps = {name: _by_head(large[name], c.heads) / LEVELS for name in ("query", "key", "value")}
-        for name in ("query", "key", "value"):
-            weight = own[f"attention.{name}"] * (gain * large["norm_attention"] / LEVELS)[:, None]
-            made[name], column = _columns(weight)
-            made[f"{name}_scale"] = column / steps[name]
+        gain = own["norm_attention.gain"] * large["norm_attention"] / LEVELS
+        names = ("query", "key", "value")
+        steps = {name: _by_head(large[name], c.heads) / LEVELS for name in names}
+        weight = np.concatenate([own[f"attention.{name}"] for name in names], axis=1) * gain[:, None]
+        made["project"], column = _columns(weight)
+        made["project_scale"] = column / np.concatenate([steps[name] for name in names])
         nats = (steps["query"] * steps["key"]).reshape(c.heads, -1)[:, 0] * (c.d_model // c.heads) ** -0.5
         made["score"] = nats * OCTAVES_PER_NAT * OCTAVE
         made["bias"] = np.rint(own["attention.bias"][buckets].T * OCTAVES_PER_NAT * OCTAVE).astype(np.int32)

@@ -22,68 +22,78 @@ SEEN = 64  # pieces of text, each as long as the context, on which sizes are loo
 
 
 class IntegerNetwork(Networked):
-    """A transformer of integers over 257 symbols; `arrays` are those of `quantise`, `counts` as of `Network`."""
+    """A transformer of integers over 257 symbols; `counts` as of `Network`."""
 
     def __init__(
         self,
-        config: Config,
-        arrays: dict,
+        network: IntegerTransformer,
         counts,
         symbols: int = BYTES_AND_END,
         precision: int = frequencies.PRECISION,
     ):
-        super().__init__(config, counts, symbols, precision)
-        self.network = IntegerTransformer(config)
-        self.arrays = arrays
-        self._params = self.network.load(arrays)
+        super().__init__(network.config, counts, symbols, precision)
+        self.network = network
 
     def tensors(self):
         config = json.dumps(asdict(self.config), sort_keys=True)
-        return {"kind": "integer-network", "config": config}, self.arrays | {"counts": self.counts}
+        return {"kind": "integer-network", "config": config}, self.network.arrays | {"counts": self.counts}
 
     @classmethod
     def from_tensors(
         cls, config: dict, arrays: dict, symbols: int, precision: int, limit: int
     ) -> "IntegerNetwork":
         """The inverse of `tensors`; raises `EiwrefError` or `ValueError` if the arrays are not this network's."""
-        counts = arrays["counts"]
-        found = cls(
-            Config(**config), {n: v for n, v in arrays.items() if n != "counts"}, counts, symbols, precision
-        )
-        if limit != found.limit or counts.shape != (BYTES_AND_END,):
+        own = {name: values for name, values in arrays.items() if name != "counts"}
+        network = IntegerTransformer(Config(**config), own)
+        if limit != network.config.context or arrays["counts"].shape != (BYTES_AND_END,):
             raise ValueError("limit or counts of another network")
-        return found
+        return cls(network, arrays["counts"], symbols, precision)
 
     def slices_along(self, symbols, lengths):
         """All positions of a text at once, which gives integers that are those of one by one."""
-        starts = np.full((len(symbols), 1), self.config.start)
-        ids = np.concatenate([starts, symbols[:, :-1]], axis=1)
-        few = max(1, AT_ONCE // ids.shape[1])
-        return np.concatenate(
-            [self._slices(ids[at : at + few], symbols[at : at + few]) for at in range(0, len(ids), few)]
-        )
-
-    def _slices(self, ids, symbols):
-        levels, _ = self.network.step(self._params, ids)
-        weights = self.network.weights(levels)[..., : self.symbols].reshape(-1, self.symbols)
-        cumulative = frequencies.from_weight_rows(weights, self.precision)
-        wanted = symbols.reshape(-1, 1) + np.arange(2)
-        return np.take_along_axis(cumulative, wanted, axis=1).reshape(*symbols.shape, 2)
+        few = max(1, AT_ONCE // symbols.shape[1])
+        found = [np.zeros((0, symbols.shape[1], 2), dtype=np.int64)]
+        for at in range(0, len(symbols), few):
+            some = symbols[at : at + few]
+            found.append(np.take_along_axis(self.at_once(some), some[..., None] + np.arange(2), axis=2))
+        return np.concatenate(found)
 
     def _look(self, ids, past):
-        levels, past = self.network.step(self._params, ids, past)
+        levels, past = self.network.step(ids, past)
         return levels[:, -1], past
+
+    def _look_at_once(self, ids):
+        return self.network.step(ids)[0]
 
     def _weights(self, logits):
         return self.network.weights(logits)
 
     def _over(self, symbols):
-        return IntegerNetwork(self.config, self.arrays, self.counts, symbols, self.precision)
+        return IntegerNetwork(self.network, self.counts, symbols, self.precision)
 
 
 def quantised(m1: Network, texts: Sequence[bytes]) -> IntegerNetwork:
-    """`m1` in integers; `texts`, like those it was trained on, show how large its numbers get."""
+    """`m1` in integers; `texts`, like those it was trained on, show how large its numbers get.
+
+    Raises `ModelError` if they are shorter than the context, or the network is too wide for exact sums.
+    """
+    ids, _ = pieces(m1.config, texts)
+    network = IntegerTransformer(m1.config, quantise(m1.network, m1.params, ids))
+    return IntegerNetwork(network, m1.counts, m1.symbols, m1.precision)
+
+
+def pieces(config: Config, texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """(ids, targets), (SEEN, context) each, from anywhere in the texts, the same ones each time."""
     documents = [np.frombuffer(text, dtype=np.uint8) for text in texts]
-    rng = np.random.default_rng(0)
-    ids, _ = next(crops(documents, m1.config.context, SEEN, m1.symbols - 1, rng))
-    return IntegerNetwork(m1.config, quantise(m1.network, m1.params, ids), m1.counts, m1.symbols, m1.precision)
+    return next(crops(documents, config.context, SEEN, BYTES_AND_END - 1, np.random.default_rng(0)))
+
+
+def bits_per_symbol(m1: Networked, texts: Sequence[bytes]) -> float:
+    """-log2 of the frequencies' probability, the mean over `pieces` of the texts."""
+    _, targets = pieces(m1.config, texts)
+    bits = 0.0
+    for target in targets[:, None]:  # one at a time, so that little memory will do
+        rows = m1.at_once(target)[0]
+        counts = np.take_along_axis(np.diff(rows), target.T, axis=1)
+        bits += float((m1.precision - np.log2(counts)).sum())
+    return bits / targets.size

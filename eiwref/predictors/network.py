@@ -48,8 +48,9 @@ class _States(NamedTuple):
 class Networked(Predictor):
     """What is common to an M1 in floats and one in integers: states, alone and in batches.
 
-    A subclass has `_look`: (what stands for the logits (n, 257), the past) after one more symbol each, and
-    `_weights` of that, integers in proportion to probabilities (n, 257).
+    A subclass has `_look`: (what stands for the logits (n, 257), the past) after one more symbol each;
+    `_look_at_once`: the logits of whole texts (B, T, 257); and `_weights` of logits, or of those of the first few
+    symbols: integers in proportion to probabilities.
     """
 
     batched = True
@@ -88,8 +89,7 @@ class Networked(Predictor):
         return self._step(np.full(n, self.config.start), None, 0)
 
     def cdf_many(self, states):
-        weights = self._weights(states.logits)
-        return frequencies.from_weight_rows(weights[:, : self.symbols], self.precision)
+        return self._frequencies(states.logits)
 
     def advance_many(self, states, which, symbols):
         past = states.past
@@ -97,8 +97,22 @@ class Networked(Predictor):
             past = [each.select(np, which) for each in past]
         return self._step(symbols, past, states.seen + 1)
 
+    def at_once(self, texts: np.ndarray) -> np.ndarray:
+        """The cumulative frequencies before each symbol of texts (B, T), shape (B, T, symbols + 1), int64.
+
+        By one pass over all positions, T up to `limit`. An M1 in integers gives what single steps give; one in
+        floats nearly, which is of no use for coding.
+        """
+        starts = np.full((len(texts), 1), self.config.start)
+        logits = self._look_at_once(np.concatenate([starts, texts[:, :-1]], axis=1))  # (B, T, 257)
+        return self._frequencies(logits.reshape(-1, logits.shape[-1])).reshape(*texts.shape, -1)
+
     def static(self):
         return Unigram(self.counts[: self.symbols], self.precision, self.limit)
+
+    def _frequencies(self, logits):
+        # Only of the symbols that can come: beside an end that is all but sure, the rest might weigh nothing.
+        return frequencies.from_weight_rows(self._weights(logits[:, : self.symbols]), self.precision)
 
     def _step(self, symbols, past, seen) -> _States:
         logits, past = self._look(symbols[:, None], past)
@@ -137,6 +151,9 @@ class Network(Networked):
     def _look(self, ids, past):
         logits, past = self.network.step(self.params, ids, past)
         return logits.astype(np.float64), past
+
+    def _look_at_once(self, ids):
+        return self.network.forward(self.params, ids)[0].astype(np.float64)
 
     def _weights(self, logits):
         p = np.exp(logits - logits.max(axis=1, keepdims=True))

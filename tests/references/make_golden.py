@@ -12,11 +12,12 @@ import json
 import random
 
 import eiwref
+from eiwref import doctor
 from eiwref.coding import ans, huffman, rank, stream
 from eiwref.files import data_path
 from eiwref.predictors.base import BYTES, BYTES_AND_END
 from eiwref.predictors.limits import Restarting
-from eiwref.predictors.store import digest
+from eiwref.predictors.store import digest, load_predictor
 from eiwref.tokenizers import all_specs
 from eiwref.tokenizers.container import pack_pieces
 
@@ -72,7 +73,24 @@ def make() -> dict:
             for coder, found in _coders(predictor).items()
         },
         "file": file.hex(),
+        "m1-tiny": integer_m1(),
     }
+
+
+def integer_m1() -> dict:
+    """What `doctor` holds a machine against: the M1 in integers, by the first of its ways."""
+    m1 = load_predictor(data_path(doctor.INTEGER))
+    tokens = {spec: eiwref.tokenizer(spec, m1).encode(doctor.TEXT[: doctor.CODED]) for spec in doctor.SPECS}
+    return {
+        "digest": digest(m1),
+        "frequencies": doctor.sha256_of(next(doctor.ways(m1))[1]),
+        "tokens": {spec: doctor.sha256_of(ids) for spec, ids in tokens.items()},
+    }
+
+
+def float_m1() -> str:
+    """The same of the M1 in floats: of this machine alone, and so no format."""
+    return doctor.fingerprints(next(doctor.ways(load_predictor(data_path(doctor.FLOAT))))[1])
 
 
 def _coders(predictor) -> dict[str, dict[str, bytes]]:
@@ -93,4 +111,6 @@ def _sha256(integers) -> str:
 
 
 if __name__ == "__main__":
-    data_path("golden.json").write_text(json.dumps(make(), indent=1) + "\n")
+    golden = make()
+    golden["m1-tiny"]["float"] = float_m1()
+    data_path("golden.json").write_text(json.dumps(golden, indent=1) + "\n")

@@ -1,0 +1,66 @@
+"""The commands about exactness: `eiwref quantise` makes an M1 in integers, `eiwref doctor` tries one here."""
+
+import json
+from collections.abc import Callable
+from itertools import chain
+
+import eiwref
+from eiwref import cli_networks, files
+from eiwref.corpus import sources
+from eiwref.errors import PredictorError
+from eiwref.experiments.result import environment
+from eiwref.predictors.integer import bits_per_symbol, quantised
+from eiwref.predictors.network import Network
+from eiwref.predictors.store import digest, dump
+
+
+def add_commands(add: Callable, texts: dict) -> None:
+    """Give the parser its `quantise` and `doctor`; `add` adds all others, `texts` says how a TEXT is named."""
+    command = add("quantise", _quantise, "make an M1 that computes in exact integers from a trained one", False)
+    command.add_argument("model", metavar="M1", help="made by eiwref train m1")
+    command.add_argument("texts", **texts | {"help": "like those it was trained on, named as for fit"})
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+
+    add("doctor", _doctor, "does this machine decode what others encoded? exit code 1 if it does not", False)
+
+
+def _quantise(options) -> int:
+    files.check_writable(options.out)
+    m1 = eiwref.load_predictor(options.model)
+    if not isinstance(m1, Network):
+        raise PredictorError(f"{options.model}: is no M1 in floats, expected one made by eiwref train m1")
+    tallies = [(name, sources.Tally()) for name in options.texts]
+    texts = list(chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies))
+    integer = quantised(m1, texts)
+    packed = dump(integer)
+    files.write_bytes(options.out, packed)
+    found = {
+        "command": options.command,
+        "file": options.out,
+        "digest": digest(integer),
+        "file_bytes": len(packed),
+        "quantised": digest(m1),
+        "texts": [{"name": name} | tally.as_dict() for name, tally in tallies],
+        "bits_per_symbol": bits_per_symbol(integer, texts),
+        "bits_per_symbol_in_floats": bits_per_symbol(m1, texts),
+        "environment": environment(),
+    }
+    return _report(options, found)
+
+
+def _doctor(options) -> int:
+    from eiwref import doctor
+
+    found = doctor.examine()
+    if options.json:
+        return _report(options, {"command": options.command} | found, found["agrees"])
+    print("\n".join(doctor.lines(found)))
+    return 0 if found["agrees"] else 1
+
+
+def _report(options, found: dict, well: bool = True) -> int:
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        cli_networks.report(found)
+    return 0 if well else 1
