@@ -1,7 +1,7 @@
 """The command line: subcommands only, each a thin layer over the package. Nothing imports this.
 
-Exit codes: 0; 1 if `verify` found a broken promise or `doctor` a difference; 2 for bad input, with one sentence;
-130 if interrupted.
+Exit codes: 0; 1 if `verify` found a broken promise, `doctor` a difference or `check` an unsolved exercise; 2 for
+bad input, with one sentence; 130 if interrupted.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from itertools import chain
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend, cli_bench, cli_integer, cli_train, files, show
+from eiwref import backend, cli_bench, cli_course, cli_integer, cli_train, files, show
 from eiwref.cli_options import count as _count
 from eiwref.cli_options import seed as _seed
 from eiwref.corpus import sources
@@ -366,4 +366,5 @@ def _parser() -> argparse.ArgumentParser:
     add_seed(command)
     add_backend(command)
     cli_bench.add_command(add)
+    cli_course.add_commands(add)
     return parser

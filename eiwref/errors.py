@@ -35,3 +35,7 @@ class BackendError(EiwrefError):
 
 class ModelError(EiwrefError):
     """A network's config, weights or input do not fit together."""
+
+
+class CourseError(EiwrefError):
+    """An exercise, a tutorial or a folder of notebooks that is not there."""

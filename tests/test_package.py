@@ -38,6 +38,7 @@ ROOMS = [
     "demo",
     "doctor",
     "",  # eiwref itself: the names for users
+    "course",
     "cli_files",
     "cli_options",
     "cli_networks",
@@ -45,6 +46,7 @@ ROOMS = [
     "cli_integer",
     "cli_sample",
     "cli_bench",
+    "cli_course",
     "cli",
     "__main__",
 ]
@@ -66,6 +68,7 @@ FILES = {
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", ""],
+    "course": ["core", *(f"checks_{tutorial:02}" for tutorial in range(13)), "notebook", "grade", ""],
 }
 
 
@@ -144,12 +147,14 @@ def test_the_wheel_works_outside_the_checkout(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "eiwref/data/ngram.safetensors" in names
+    assert "eiwref/tutorials/00_the_whole_walk.py" in names
     assert not [name for name in names if name.startswith("tests")]
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         "import eiwref, eiwref.experiments.compression as c; assert 'site' in eiwref.__file__;"
         "print(c.paper_value('Bytes')['uniform']);"
-        "t = eiwref.tokenizer('EqualInfoAC[b=16, v=65k]'); print(t.decode(t.encode('out of the box')))"
+        "t = eiwref.tokenizer('EqualInfoAC[b=16, v=65k]'); print(t.decode(t.encode('out of the box')));"
+        "from eiwref.course import notebook as n; print(n.copy('made')[0][0].name, 'site' in str(n.folder()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -160,3 +165,4 @@ def test_the_wheel_works_outside_the_checkout(tmp_path):
         check=True,
     )
     assert done.stdout.split("\n")[:2] == ["8.0", "out of the box"]
+    assert done.stdout.split("\n")[2] == "00_the_whole_walk.ipynb True"

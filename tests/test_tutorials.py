@@ -1,15 +1,22 @@
-"""Every tutorial runs from top to bottom, with its exercises solved."""
+"""Every tutorial runs from top to bottom, with its exercises solved; without, it fails at exercises only."""
 
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import jupytext
+import nbclient
+import nbformat
 import pytest
 
-import eiwref
+from eiwref.course import notebook
 
-TUTORIALS = sorted((Path(eiwref.__file__).parent.parent / "tutorials").glob("*.py"))
+TUTORIALS = list(notebook.sources().values())
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setenv("EIWREF_FAST", "1")
 
 
 def run(notebook, folder):
@@ -34,5 +41,22 @@ def test_a_tutorial_that_fails_is_found(tmp_path):
     assert "1 failed" in run(notebook, tmp_path).stdout
 
 
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_unsolved_it_fails_at_exercises_only(path, tmp_path):
+    """Whoever runs all cells before writing any answer meets no error but that of the answer that is missing."""
+    made = nbformat.reads(notebook.notebook(notebook.without_solutions(path.read_text())), as_version=4)
+    done = nbclient.NotebookClient(
+        made, timeout=240, allow_errors=True, resources={"metadata": {"path": tmp_path}}
+    )
+    outputs = [output for cell in done.execute().cells for output in cell.get("outputs", [])]
+    errors = {output["ename"] for output in outputs if output["output_type"] == "error"}
+    assert errors <= {"NotImplementedError"}
+    printed = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
+    exercises = notebook.answer_names(path.read_text())
+    assert re.findall(r"^(\d\d\.\d): not yet: it is still to be written$", printed, re.M) == list(exercises)
+
+
 def test_there_are_tutorials():
-    assert [path.stem for path in TUTORIALS] == ["00_the_whole_walk"]
+    names = [path.stem for path in TUTORIALS]
+    assert names[:2] == ["00_the_whole_walk", "01_bits"]
+    assert [name[:2] for name in names] == [f"{number:02}" for number in range(len(names))]
