@@ -289,7 +289,8 @@ def test_what_ends_the_grader_or_stays_away(tmp_path, code, sentence):
     path = write_notebook(tmp_path / "00_the_whole_walk.ipynb", code or "")
     if code is None:
         path.write_text('{"cells": 5}')
-    (graded,) = grade.grade_folder(tmp_path, ["00"], seconds=2)
+    # Only what is to be stopped gets little time: on a busy machine a process may take long to begin.
+    (graded,) = grade.grade_folder(tmp_path, ["00"], seconds=2 if "2 s" in sentence else 60)
     assert sentence in graded.remark
 
 
