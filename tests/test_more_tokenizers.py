@@ -239,7 +239,10 @@ def test_save_and_load(spec, tmp_path):
     assert loaded.encode(TEXT).tolist() == tokenizer.encode(TEXT).tolist()
 
 
-@pytest.mark.parametrize("spec", ["AC[v=2]", "ANS[v=65k]", "EqualText[n=8, v=256, delimiters=yes]"])
+@pytest.mark.parametrize(
+    "spec",
+    ["AC[v=2]", "ANS[v=65k]", "EqualText[n=8, v=256, delimiters=yes]", "EqualText[n=8, v=65k, delimiters=yes]"],
+)
 def test_token_folders_of_any_vocabulary(spec, tmp_path):
     (tmp_path / "text").write_bytes(TEXT)
     tokenizer = eiwref.tokenizer(spec, OWN)
