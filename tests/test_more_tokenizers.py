@@ -90,6 +90,14 @@ def test_huffman_is_the_code_of_static_acs_distribution(data, v):
     assert ids.tolist() == [int(bits[at : at + width], 2) for at in range(0, len(bits), width)]
 
 
+def test_a_huffman_byte_stands_where_its_own_bits_do():
+    tokenizer, at = eiwref.tokenizer("Huffman[v=256]", OWN), 0
+    code = huffman.Huffman(OWN.cdf(None))
+    for byte, (begin, end) in zip(TEXT, tokenizer.byte_ranges(tokenizer.compress(TEXT).data), strict=True):
+        assert (begin, end) == (at, at + code.lengths[byte])
+        at = end
+
+
 def test_whole_bits_cost_more_than_shares_of_them():
     """On the text that was counted; on another, Huffman's rounding may happen to suit it better."""
     text = TEXT * 40
