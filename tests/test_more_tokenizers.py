@@ -90,6 +90,14 @@ def test_huffman_is_the_code_of_static_acs_distribution(data, v):
     assert ids.tolist() == [int(bits[at : at + width], 2) for at in range(0, len(bits), width)]
 
 
+def test_a_huffman_byte_stands_where_its_own_bits_do():
+    tokenizer, at = eiwref.tokenizer("Huffman[v=256]", OWN), 0
+    code = huffman.Huffman(OWN.cdf(None))
+    for byte, (begin, end) in zip(TEXT, tokenizer.byte_ranges(tokenizer.compress(TEXT).data), strict=True):
+        assert (begin, end) == (at, at + code.lengths[byte])
+        at = end
+
+
 def test_whole_bits_cost_more_than_shares_of_them():
     """On the text that was counted; on another, Huffman's rounding may happen to suit it better."""
     text = TEXT * 40
@@ -239,7 +247,10 @@ def test_save_and_load(spec, tmp_path):
     assert loaded.encode(TEXT).tolist() == tokenizer.encode(TEXT).tolist()
 
 
-@pytest.mark.parametrize("spec", ["AC[v=2]", "ANS[v=65k]", "EqualText[n=8, v=256, delimiters=yes]"])
+@pytest.mark.parametrize(
+    "spec",
+    ["AC[v=2]", "ANS[v=65k]", "EqualText[n=8, v=256, delimiters=yes]", "EqualText[n=8, v=65k, delimiters=yes]"],
+)
 def test_token_folders_of_any_vocabulary(spec, tmp_path):
     (tmp_path / "text").write_bytes(TEXT)
     tokenizer = eiwref.tokenizer(spec, OWN)
