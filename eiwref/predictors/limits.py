@@ -17,7 +17,7 @@ import numpy as np
 from eiwref.coding import frequencies
 from eiwref.predictors.base import Predictor
 
-LANES = 128  # stretches of text that a batched predictor follows at once
+LANES = 256  # stretches of text that a batched predictor follows at once
 
 
 class _Counting:
