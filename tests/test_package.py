@@ -63,7 +63,7 @@ FILES = {
     "windows": ["scheme", "stop_cell", "codebook", "table_walk", "lockstep", "padded", "equal_text", ""],
     "tokenizers": [
         *("base", "plain", "subword", "ac", "huffman", "ans", "rank", "equal_info", "equal_text"),
-        *("streaming", "registry", "container", "huggingface", ""),
+        *("streaming", "registry", "workers", "container", "huggingface", ""),
     ],
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
