@@ -67,7 +67,7 @@ FILES = {
     ],
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
-    "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", ""],
+    "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],
     "course": ["core", *(f"checks_{tutorial:02}" for tutorial in range(13)), "notebook", "grade", ""],
 }
 
