@@ -12,7 +12,7 @@ from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.limits import LANES, Restarting, UniformAfter
 from eiwref.predictors.network import Network
 from eiwref.predictors.static import uniform
-from eiwref.predictors.store import digest
+from eiwref.predictors.store import digest, save_predictor
 from eiwref.tokenizers.equal_info import CODEBOOK_PAYS
 from eiwref.windows import StopCell, table_walk
 from eiwref.windows.codebook import Codebook
@@ -112,9 +112,9 @@ def test_decoding_any_codes_in_any_order(monkeypatch):
 
 
 def test_a_codebook_is_small_as_a_file(tmp_path):
-    DEFAULT.save(tmp_path / "codebook")
+    save_predictor(DEFAULT, tmp_path / "codebook")
     assert (tmp_path / "codebook").stat().st_size < 140_000
-    loaded = Codebook.load(tmp_path / "codebook")
+    loaded = Codebook.of(eiwref.load_predictor(tmp_path / "codebook"))
     assert loaded.predictor == digest(eiwref.default_predictor().over(256))
     assert loaded.texts == DEFAULT.texts
     assert (loaded.table == DEFAULT.table).all()
@@ -123,15 +123,15 @@ def test_a_codebook_is_small_as_a_file(tmp_path):
 def test_damaged_codebooks_are_refused(tmp_path):
     path = tmp_path / "codebook"
     small = Codebook.grow(StopCell(uniform(256), 9))
-    small.save(path)
+    save_predictor(small, path)
     packed = path.read_bytes()
     for at in range(0, len(packed), 7):
         path.write_bytes(packed[:at])
         with pytest.raises(PredictorError):
-            Codebook.load(path)
+            eiwref.load_predictor(path)
         path.write_bytes(packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :])
         with pytest.raises(PredictorError):
-            Codebook.load(path)
+            eiwref.load_predictor(path)
     depths, symbols = small.depths.astype(int), small.symbols
     wrong = [
         (depths[:-1], symbols[:-1]),

@@ -98,7 +98,7 @@ plt.show()
 # ### How little one must keep
 #
 # Codes go through the tree depth first: a node comes before its children. So it is enough to know, for each
-# code, how long its text is and which byte is its last. That is what `Codebook.save` writes. The
+# code, how long its text is and which byte is its last. That is what a codebook's file holds. The
 # next two exercises read it back. In the small tree of tutorial 05, with 0 to 3 for a to d, the first codes are
 #
 # | code | text | depth | last symbol | parent |

@@ -1,4 +1,4 @@
-"""Predictors as files, and subword models as the same: safetensors, with a digest of what they hold.
+"""Predictors as files, and subword models and codebooks, which take their place: safetensors, and a digest of it.
 
 The digest is a SHA-256 over settings and arrays in a fixed order and byte order. It names the predictor in `.eiw`
 files and results, and tells whether a file is whole.
@@ -15,6 +15,7 @@ from eiwref.coding.frequencies import MAX_PRECISION
 from eiwref.errors import EiwrefError, PredictorError
 from eiwref.files import data_path, read_bytes, write_bytes
 from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.book import Book
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Network
 from eiwref.predictors.ngram import MAX_ORDER, NGram
@@ -24,18 +25,20 @@ from eiwref.predictors.subword import VOCABULARIES, Subword
 FORMAT = "eiwref.predictor.1"
 DEFAULT = "ngram.safetensors"
 
+Stored = Predictor | Subword | Book
 
-def digest(predictor: Predictor | Subword) -> str:
+
+def digest(predictor: Stored) -> str:
     """64 hexadecimal digits that two predictors share only if they predict the same."""
     return tensors.digest(*_pack(predictor))
 
 
-def dump(predictor: Predictor | Subword, **settings: str) -> bytes:
+def dump(predictor: Stored, **settings: str) -> bytes:
     """The predictor as the bytes of a safetensors file; more `settings` may travel with it."""
     return tensors.dump(*_pack(predictor), settings)
 
 
-def parse(data: bytes, name: str) -> tuple[Predictor | Subword, dict[str, str]]:
+def parse(data: bytes, name: str) -> tuple[Stored, dict[str, str]]:
     """(predictor, settings) from `dump`'s bytes; `name` is what errors call them."""
     settings, arrays = tensors.parse(data, name, FORMAT, PredictorError)
     try:
@@ -52,13 +55,13 @@ def parse(data: bytes, name: str) -> tuple[Predictor | Subword, dict[str, str]]:
     return predictor, settings
 
 
-def save_predictor(predictor: Predictor, path: str | Path) -> str:
+def save_predictor(predictor: Stored, path: str | Path) -> str:
     """Write the predictor to a file; returns its digest."""
     write_bytes(path, dump(predictor))
     return digest(predictor)
 
 
-def load_predictor(path: str | Path) -> Predictor | Subword:
+def load_predictor(path: str | Path) -> Stored:
     """The predictor in a file made by `save_predictor` or `eiwref fit`."""
     return parse(read_bytes(path), str(path))[0]
 
@@ -69,10 +72,10 @@ def default_predictor() -> Predictor:
     return load_predictor(data_path(DEFAULT))
 
 
-def _pack(predictor: Predictor | Subword) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _pack(predictor: Stored) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     settings, arrays = predictor.tensors()
     settings |= {"format": FORMAT}
-    if isinstance(predictor, Subword):
+    if isinstance(predictor, Subword | Book):
         return settings, arrays
     settings |= {
         "symbols": str(predictor.symbols),
@@ -82,11 +85,13 @@ def _pack(predictor: Predictor | Subword) -> tuple[dict[str, str], dict[str, np.
     return settings, arrays
 
 
-def _unpack(settings: dict, arrays: dict) -> Predictor | Subword:
+def _unpack(settings: dict, arrays: dict) -> Stored:
     if settings["kind"] == "subword":
         if int(settings["vocabulary"]) not in VOCABULARIES or arrays["model"].dtype != np.uint8:
             raise ValueError("settings out of range, or arrays that are no bytes")
         return Subword(arrays["model"].tobytes(), int(settings["vocabulary"]))
+    if settings["kind"] == "codebook":
+        return Book(arrays["depths"], arrays["symbols"], settings["predictor"])
     symbols, precision, limit = (int(settings[name]) for name in ("symbols", "precision", "limit"))
     if not (2 <= symbols <= BYTES_AND_END and 1 <= precision <= MAX_PRECISION and 1 <= limit < 1 << 32):
         raise ValueError("settings out of range")

@@ -13,9 +13,7 @@ import numpy as np
 from eiwref.coding.bits import Bits, from_tokens
 from eiwref.errors import CodeError, SpecError
 from eiwref.files import write_bytes
-from eiwref.predictors.base import Predictor
-from eiwref.predictors.store import digest, dump
-from eiwref.predictors.subword import Subword
+from eiwref.predictors.store import Stored, digest, dump
 
 
 class Tokenizer(ABC):
@@ -26,7 +24,7 @@ class Tokenizer(ABC):
 
     lossless = True
 
-    def __init__(self, spec: str, token_bits: int, predictor: Predictor | Subword | None = None):
+    def __init__(self, spec: str, token_bits: int, predictor: Stored | None = None):
         self.spec = spec
         self.token_bits = token_bits
         self.vocab_size = 1 << token_bits
@@ -36,7 +34,7 @@ class Tokenizer(ABC):
         return f"<{self.spec}>"
 
     @property
-    def model(self) -> Predictor | Subword | None:
+    def model(self) -> Stored | None:
         """What is asked for a distribution at every byte, if anything is."""
         return self.predictor
 

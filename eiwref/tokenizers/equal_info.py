@@ -13,9 +13,11 @@ import numpy as np
 from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
+from eiwref.predictors.book import MAX_WINDOW_BITS, Book
 from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.windows import lockstep, table_walk
-from eiwref.windows.codebook import MAX_WINDOW_BITS, Codebook
+from eiwref.windows.codebook import Codebook
+from eiwref.windows.likeliest import Likeliest
 from eiwref.windows.scheme import Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
 
@@ -29,13 +31,14 @@ class EqualInfo(Tokenizer):
         self,
         spec: str,
         token_bits: int,
-        predictor: Predictor,
+        predictor: Predictor | Book,
         window_bits: int,
         windows: type[Scheme],
         reset: int | None = 1,
     ):
         super().__init__(spec, token_bits, predictor)
-        self.scheme = windows(predictor.over(BYTES), window_bits, reset)
+        own = predictor if isinstance(predictor, Book) else predictor.over(BYTES)
+        self.scheme = windows(own, window_bits, reset)
         self.lossless = self.scheme.lossless
         self.window_bytes = window_bits // 8
 
@@ -70,11 +73,12 @@ class EqualInfo(Tokenizer):
     @property
     def has_codebook(self) -> bool:
         """Windows are few enough, and mean the same text wherever they stand."""
-        return self._one_tree and self.scheme.window_bits <= MAX_WINDOW_BITS
+        few = self.scheme.window_bits <= MAX_WINDOW_BITS
+        return isinstance(self.scheme, Likeliest) or (self._one_tree and few)
 
     def _codebook_pays(self, steps: int) -> bool:
         """Is the tree grown, or does the work take more steps of the predictor than its rows?"""
-        grown = "codebook" in self.__dict__
+        grown = "codebook" in self.__dict__ or isinstance(self.scheme, Likeliest)
         return grown or (self.has_codebook and steps >= CODEBOOK_PAYS << self.scheme.window_bits)
 
     @cached_property
@@ -82,7 +86,7 @@ class EqualInfo(Tokenizer):
         """All codes of the windows; raises `PredictorError` where `has_codebook` is false."""
         if not self.has_codebook:
             raise PredictorError(f"{self.spec} has no codebook: stop-cell windows of at most 16 bits have one")
-        return Codebook.grow(self.scheme)
+        return self.scheme.codebook if isinstance(self.scheme, Likeliest) else Codebook.grow(self.scheme)
 
     def compress(self, data):
         return self.join(self.scheme.segment(data))

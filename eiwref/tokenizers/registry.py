@@ -5,8 +5,9 @@ from pathlib import Path
 
 from eiwref.errors import PredictorError, SpecError
 from eiwref.files import read_bytes
-from eiwref.predictors.base import LIMIT, Predictor
-from eiwref.predictors.store import default_predictor, parse
+from eiwref.predictors.base import LIMIT
+from eiwref.predictors.book import Book
+from eiwref.predictors.store import Stored, default_predictor, parse
 from eiwref.predictors.subword import VOCABULARIES as PIECES
 from eiwref.predictors.subword import Subword
 from eiwref.tokenizers.ac import ArithmeticCoding, SingleBits
@@ -19,6 +20,7 @@ from eiwref.tokenizers.plain import BARE, WRAPPED, Bytes, GZip
 from eiwref.tokenizers.rank import Rank
 from eiwref.tokenizers.subword import SentencePiece
 from eiwref.windows import SCHEMES
+from eiwref.windows.likeliest import Likeliest
 
 VOCABULARIES = {"256": 8, "65k": 16}  # v: bits a token
 WINDOW_BITS = range(16, 129, 8)
@@ -27,8 +29,9 @@ MAX_RESET = 999
 ALLOWED = (
     "Bytes, SentencePiece[v=Nk] with N from 1 to 64, AC[v=2|256|65k], "
     "StaticAC[v=256|65k], GZip[v=256|65k, wrapper=yes|no], Huffman[v=256|65k], ANS[v=256|65k], Rank[v=256|65k], "
-    "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay, reset=K|never] with W a multiple of 8 from 16 to 128 "
-    f"and K from 1 to {MAX_RESET}, EqualText[n=N, v=256|65k, delimiters=yes|no] with N from 1 to {LIMIT}"
+    "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay|likeliest, reset=K|never] with W a multiple of 8 "
+    f"from 16 to 128 (16 for likeliest) and K from 1 to {MAX_RESET}, "
+    f"EqualText[n=N, v=256|65k, delimiters=yes|no] with N from 1 to {LIMIT}"
 )
 
 _OPTIONS = {
@@ -43,7 +46,7 @@ _OPTIONS = {
     "EqualInfoAC": {
         "b": {str(bits): bits for bits in WINDOW_BITS},
         "v": VOCABULARIES,
-        "windows": SCHEMES,
+        "windows": SCHEMES | {Likeliest.name: Likeliest},
         "reset": {str(windows): windows for windows in range(1, MAX_RESET + 1)} | {"never": None},
     },
     "EqualText": {
@@ -68,7 +71,7 @@ def all_specs() -> list[str]:
     return ["Bytes", *streams, *windows]
 
 
-def tokenizer(spec: str, predictor: Predictor | Subword | None = None) -> Tokenizer:
+def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
     """The tokenizer called `spec`, such as "EqualInfoAC[b=16, v=65k]".
 
     `predictor`: what drives the coder, the n-gram that travels with the package unless given. `Bytes` and
@@ -88,10 +91,11 @@ def tokenizer(spec: str, predictor: Predictor | Subword | None = None) -> Tokeni
         return GZip(canonical, token_bits, chosen["wrapper"])
     if predictor is None and name != "SentencePiece":
         predictor = default_predictor()
-    if isinstance(predictor, Subword) != (name == "SentencePiece"):
-        needed = "a subword model, made by eiwref fit subword"
-        if name != "SentencePiece":
-            needed = "a predictor of bytes, not a subword model"
+    listed = chosen.get("windows") is Likeliest
+    if isinstance(predictor, Subword) != (name == "SentencePiece") or (isinstance(predictor, Book) and not listed):
+        needed = "a predictor of bytes, not a subword model or a codebook"
+        if name == "SentencePiece":
+            needed = "a subword model, made by eiwref fit subword"
         raise PredictorError(f"{canonical}: needs {needed}")
     try:
         if name == "SentencePiece":

@@ -1,9 +1,8 @@
-"""The stop-cell tree grown whole: windows of 16 bits or fewer by table, with no predictor to run.
+"""A tree of windows grown whole: windows of 16 bits or fewer by table, with no predictor to run.
 
 Every window begins afresh, so which text a code means depends on nothing but M1, and 2^W codes are few enough
-to write all of them down. Cells are numbered so that a node comes before its children and these in symbol
-order: counting codes upwards goes through the tree depth first. So depth and last symbol of each code's text, in
-the order of the codes, are the whole tree; that is what a file holds.
+to write all of them down. Of stop-cell windows a code is a cell, and cells are numbered as a `Book` wants them, a
+node before its children and these in symbol order.
 
 Encoding walks a table (`table_walk`), decoding looks codes up; both give what `stop_cell` gives, window for
 window. The table has a column of entries for each byte and a row for each node at which a window may go on.
@@ -23,36 +22,30 @@ Not in the paper. In the terms of source coding: a Tunstall code grown by a lang
 
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
-from eiwref import tensors
 from eiwref.errors import CodeError, PredictorError
-from eiwref.files import read_bytes, write_bytes
+from eiwref.predictors.book import MAX_WINDOW_BITS, Book
 from eiwref.predictors.store import digest
 from eiwref.windows.stop_cell import StopCell
 
-MAX_WINDOW_BITS = 16
-FORMAT = "eiwref.codebook.1"
 NODES = 1024  # a batch of the predictor, whose states take memory
 PIECE = 1 << 14  # codes decoded at a time, so that what they need stays in the cache
 WORD = 8  # bytes of a text copied at once
 
 
-class Codebook:
-    """The tree of all windows of W bits: `depths` and `symbols` of each code's text, shape (2^W,).
-
-    `predictor`: digest of the predictor whose windows these are. Raises `PredictorError` if this is no such tree.
-    """
+class Codebook(Book):
+    """A `Book` with the tables to encode and decode by."""
 
     def __init__(self, depths: np.ndarray, symbols: np.ndarray, predictor: str):
-        self.depths = np.asarray(depths, dtype=np.uint16)
-        self.symbols = np.asarray(symbols, dtype=np.uint8)
-        self.predictor = predictor
-        self.window_bits = max(len(self.depths), 2).bit_length() - 1
-        self._check()
+        super().__init__(depths, symbols, predictor)
         self._parents = _parents(self.depths)
+
+    @classmethod
+    def of(cls, book: Book) -> "Codebook":
+        """`book`, which a file held, ready to work with."""
+        return cls(book.depths, book.symbols, book.predictor)
 
     @classmethod
     def grow(cls, scheme: StopCell) -> "Codebook":
@@ -64,31 +57,6 @@ class Codebook:
         if scheme.reset != 1:
             raise PredictorError("a codebook needs the predictor to start afresh in every window, reset=1")
         return cls(*_grow(scheme), digest(scheme.predictor.inner))
-
-    def save(self, path: str | Path) -> None:
-        """Write the tree: 2 or 3 bytes a code."""
-        narrow = np.uint8 if self.depths.max() < 256 else np.uint16
-        arrays = {"depths": self.depths.astype(narrow), "symbols": self.symbols}
-        write_bytes(path, tensors.dump({"format": FORMAT, "predictor": self.predictor}, arrays))
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Codebook":
-        """The inverse of `save`; raises `PredictorError` for a file that is damaged or none."""
-        settings, arrays = tensors.parse(read_bytes(path), str(path), FORMAT, PredictorError)
-        own = {name: settings[name] for name in ("format", "predictor") if name in settings}
-        if len(own) < 2 or tensors.digest(own, arrays) != settings.get("digest"):
-            raise PredictorError(f"{path}: is damaged, its digest does not match")
-        try:
-            return cls(arrays["depths"], arrays["symbols"], settings["predictor"])
-        except (KeyError, ValueError) as error:
-            raise PredictorError(f"{path}: is damaged, array {error} is missing") from None
-        except PredictorError as error:
-            raise PredictorError(f"{path}: is damaged, {error}") from None
-
-    @property
-    def alphabet(self) -> int:
-        """Bytes that may occur are those below this."""
-        return int(self.symbols[self.depths == 1][-1]) + 1
 
     @cached_property
     def cells(self) -> np.ndarray:
@@ -178,21 +146,6 @@ class Codebook:
     def _offsets(self) -> np.ndarray:
         lengths = self.depths.astype(np.int64)
         return np.cumsum(lengths) - lengths
-
-    def _check(self) -> None:
-        """Depth first, children in symbol order, and a text of one byte for each symbol of the alphabet."""
-        depths, symbols = self.depths.astype(np.int64), self.symbols
-        whole = len(depths) == len(symbols) == 1 << self.window_bits and self.window_bits <= MAX_WINDOW_BITS
-        if not (whole and depths[0] == 1 and depths.min() == 1 and (np.diff(depths) <= 1).all()):
-            raise PredictorError("it is no tree of windows")
-        one_byte = symbols[depths == 1]
-        if not np.array_equal(one_byte, np.arange(len(one_byte))):
-            raise PredictorError("it is no tree of windows: each symbol must have a text of one byte, in order")
-        last = {}  # by depth: the symbol of the sibling before
-        for depth, symbol, before in zip(depths.tolist(), symbols.tolist(), [0, *depths.tolist()], strict=False):
-            if depth <= before and symbol <= last[depth]:
-                raise PredictorError("it is no tree of windows: siblings must be in the order of their symbols")
-            last[depth] = symbol
 
 
 def _words(text: np.ndarray) -> np.ndarray:
