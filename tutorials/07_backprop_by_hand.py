@@ -55,12 +55,13 @@ _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one th
 #
 # A *network* is a function of its input and of its *parameters*, arrays of numbers that training changes. Its
 # *loss* is one number that should be small: for a model of text, the mean surprise of the bytes that came, in
-# nats. The *gradient* of a parameter has the parameter's shape, and in each place the slope of the loss: how much
-# it rises for each unit that this one number is raised.
+# nats (`eiwref` adds a very small term to it, which keeps numbers from drifting and does not matter here). The
+# *gradient* of a parameter has the parameter's shape, and in each place the slope of the loss: how much it rises
+# for each unit that this one number is raised.
 #
 # Here is a small M1 that travels with the package. What is in it is the subject of tutorial 08; for now it is a
-# function with many parameters, and `loss` gives the loss and all gradients. They are computed in float64, for we
-# shall look at small differences.
+# function with many parameters, and `loss` gives the loss and all gradients. They are computed in float64, which
+# has some 16 digits, for we shall look at small differences; float32, in which networks are trained, has 7.
 
 # %%
 m1 = load_predictor(data_path("m1-tiny-float.safetensors"))
@@ -103,6 +104,8 @@ plt.show()
 #
 # $$\frac{\partial L}{\partial x} \approx \frac{L(x + h) - L(x - h)}{2h}.$$
 #
+# (These are *central* differences: x lies in their middle.)
+#
 # ### Exercise 07.1: a gradient by differences
 #
 # `numeric_gradient(function, x, step)` returns the gradient of `function` at `x`, an array of x's shape (float64,
@@ -130,8 +133,8 @@ check("07.1", numeric_gradient)
 # %% [markdown]
 # Which step? A large one sees that the function is not straight: the error falls with $h^2$, and if you leave out
 # $L(x - h)$ and take $L(x)$ in its place, only with $h$. A small one sees rounding: two losses that agree in
-# nearly all their digits are subtracted, and the few wrong ones are divided by h. Here for the function $\log
-# \sum_i e^{x_i}$, whose slope we know exactly:
+# nearly all their digits are subtracted, and the few wrong ones are divided by h. Here for the function
+# $\log \sum_i e^{x_i}$ of 50 numbers, along a random direction, in which we know its slope exactly:
 
 # %%
 x = rng.standard_normal(50)
@@ -244,9 +247,11 @@ plt.show()
 #
 # ### Exercise 07.2: back through an MLP
 #
-# An MLP ("multi-layer perceptron") is two linear layers with a ReLU between them: `out = maximum(x @ up, 0) @
-# down`. Write `mlp_backward(dout, x, up, down)`, which returns the tuple `(dx, dup, ddown)`. Shapes: x and dout
-# (N, D), up (D, F), down (F, D), all float64; each gradient has the shape of what it is the gradient of.
+# An MLP ("multi-layer perceptron") is two linear layers with a ReLU between them:
+# `out = maximum(x @ up, 0) @ down`. Write `mlp_backward(dout, x, up, down)`, which returns the tuple
+# `(dx, dup, ddown)`. Shapes: x and dout (N, D), up (D, F), down (F, D), all float64; each gradient has the shape
+# of what it is the gradient of. For x = `[[1.0]]`, up = `[[2.0]]`, down = `[[3.0]]` and dout = `[[1.0]]` it is
+# `([[6.0]], [[3.0]], [[2.0]])`.
 
 
 # %%
@@ -310,7 +315,7 @@ print(f"the gradient's sum: {(p - (np.arange(6) == came)).sum():.1g}")
 # `cross_entropy_backward(logits, targets)` returns the gradient of the *mean* surprise of N symbols with respect
 # to the logits: an array of shape (N, V), float64, for logits (N, V) and the N symbols that came, `targets`,
 # integers from 0 to V − 1. Logits may be as large as 1,000, and $e^{1000}$ is no float64: but p stays the same
-# when all logits of a row are lowered by their largest.
+# when all logits of a row are lowered by their largest. For `([[0.0, 0.0]], [1])` it is `[[0.5, -0.5]]`.
 
 
 # %%
@@ -363,13 +368,13 @@ for name, dp in (("ones", np.ones((4, 7))), ("random", rng.standard_normal((4, 7
 # %% [markdown]
 # With ones the wrong one is as good as the right one! The probabilities of a row add up to 1 whatever the logits
 # are, so that a sum of all outputs does not change at all: all slopes are 0, and three times 0 is 0. The same
-# happens behind every layer that fixes a sum. A random `dout` has no such blind spot, nor have random parameters
-# instead of zeros and ones.
+# happens behind every layer that fixes a sum. A random `dout` has no such blind spot. For the same reason
+# parameters are drawn at random for a check, and are not zeros and ones.
 #
 # ## 6. RMSNorm
 #
 # From layer to layer numbers would grow or shrink. *RMSNorm* divides each row by its root mean square, and gives
-# each column a factor to be learned, its *gain*:
+# each column a factor to be learned, its *gain* ($\varepsilon$ is small, and there so that r is never 0):
 #
 # $$r = \sqrt{\tfrac{1}{D} \sum_i x_i^2 + \varepsilon}, \qquad n_i = \frac{x_i}{r}, \qquad out_i = g_i\, n_i.$$
 #
@@ -413,7 +418,8 @@ plt.show()
 # ### Exercise 07.4: back through RMSNorm
 #
 # `rmsnorm_backward(dout, x, gain, epsilon)` returns `(dx, dgain)`: x, dout and dx of shape (N, D), gain and dgain
-# (D,), float64. `epsilon` is a float that stands where $\varepsilon$ does.
+# (D,), float64. `epsilon` is a float that stands where $\varepsilon$ does. For dout = `[[1.0, 0.0]]`, x =
+# `[[1.0, 1.0]]`, a gain of ones and epsilon 0 it is `([[0.5, -0.5]], [1.0, 0.0])`.
 
 
 # %%
@@ -486,7 +492,8 @@ print(f"rows of dscores add up to 0: the largest sum is {np.abs(dscores.sum(axis
 # ### Exercise 07.5: back through causal attention
 #
 # `attention_backward(dout, q, k, v, bias)` returns `(dq, dk, dv, dbias)`. dout, q, k, v and their gradients are
-# of shape (T, K), bias and dbias (T,), where `bias[d]` is for distance d; float64.
+# of shape (T, K), bias and dbias (T,), where `bias[d]` is for distance d; float64. With T = 1 the one weight is 1
+# whatever the score: so `dv` is `dout`, and all others are 0.
 
 
 # %%
@@ -644,8 +651,8 @@ print(f"the largest error: {max(errors.values()):.0e}; of the wrong ones the sma
 # check if a number before a ReLU lies within h of 0? Why is `dscores` 0 wherever a weight is 0, and what would a
 # network learn that could look ahead? In which layer is most of the cache, for long texts?
 #
-# **Sources.** D. Rumelhart, G. Hinton and R. Williams, *Learning representations by back-propagating errors*,
-# 1986. B. Zhang and R. Sennrich, *Root Mean Square Layer Normalization*, 2019. A. Vaswani and others, *Attention
-# Is All You Need*, 2017. C. Raffel and others, *Exploring the Limits of Transfer Learning with a Unified
-# Text-to-Text Transformer*, 2020 (the relative bias). *Training LLMs over Neurally Compressed Text*, arXiv
-# 2404.03626, section 3.2. Here: `eiwref/nn/layers.py`, `eiwref/nn/attention.py`, `eiwref/nn/gradcheck.py`.
+# **Sources.** D. E. Rumelhart, G. E. Hinton and R. J. Williams, *Learning representations by back-propagating
+# errors*, 1986. B. Zhang and R. Sennrich, *Root Mean Square Layer Normalization*, 2019. A. Vaswani and others,
+# *Attention Is All You Need*, 2017. C. Raffel and others, *Exploring the Limits of Transfer Learning with a
+# Unified Text-to-Text Transformer*, 2020 (the relative bias). *Training LLMs over Neurally Compressed Text*,
+# arXiv 2404.03626, section 3.2. Here: `eiwref/nn/layers.py`, `eiwref/nn/attention.py`, `eiwref/nn/gradcheck.py`.

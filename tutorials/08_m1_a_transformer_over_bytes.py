@@ -70,8 +70,9 @@ print("reads       ", *(f"{id:>4}" for id in (257, *text)), "  ", ["start", *tex
 print("must predict", *(f"{id:>4}" for id in (*text, 256)), "  ", [*text.decode(), "end"])
 
 # %% [markdown]
-# All positions are computed at once, and each is a question of its own: T positions are T lessons from one pass.
-# That holds only if no position sees what comes after it, or the answer would stand in the question.
+# How many positions M1 can see at most, the start included, is its *context*. All positions are computed at once,
+# and each is a question of its own: T positions are T lessons from one pass. That holds only if no position sees
+# what comes after it, or the answer would stand in the question.
 #
 # ## 2. The network
 #
@@ -166,8 +167,8 @@ print(f"in all     {sum(counted.values()):>8,}")
 # ### Exercise 08.1: the causal mask
 #
 # `causal_mask(t, s)` returns an array of bool of shape (t, s): `True` where the position of the row may **not**
-# look at that of the column. Rows are the last t of s positions. `causal_mask(2, 4)` is `[[False, False, False,
-# True], [False, False, False, False]]`.
+# look at that of the column. Rows are the last t of s positions. `causal_mask(2, 4)` is
+# `[[False, False, False, True], [False, False, False, False]]`.
 
 
 # %%
@@ -186,8 +187,8 @@ check("08.1", causal_mask)
 # To attention as it is, all earlier positions look alike, whether one byte back or fifty. So each head learns a
 # number for each distance, which is added to the score. Near by, every distance counts: `qu` is not `q.u`. Far
 # away 90 bytes or 91 is all the same. So distances share their number in *buckets*: 32 of them, one for each of
-# the distances 0 to 15, then 16 that grow ever wider, up to 128, and the last is for everything from there on.
-# This is how T5 does it, and the code that the paper's authors used.
+# the distances 0 to 15, then 16 that grow ever wider; the last of these ends at 128, and takes all that is
+# farther, too. This is how T5, a language model of 2019, does it, and the code that the paper's authors used.
 #
 # ### Exercise 08.2: buckets of distances
 #
@@ -360,7 +361,8 @@ print(f"held out: {measured[0][1]:.2f} bits per byte before, {measured[-1][1]:.2
 #
 # `bits_by_position(logits, targets)` returns the mean surprise in bits at each of T positions: an array of shape
 # (T,), float64. `logits` has the shape (B, T, V), float64, for B pieces of text; `targets` (B, T) are the ids
-# that came. Mind that logits may be in the hundreds.
+# that came. Mind that logits may be in the hundreds. Where all V = 4 logits are alike it is 2 bits at each
+# position.
 
 
 # %%
@@ -419,9 +421,9 @@ plt.show()
 # %% [markdown]
 # What comes first is dear for all of them: this is the price of windows that begin afresh, since the bytes of a
 # short window are all near its beginning. The n-gram is at its best once it has seen five bytes. M1 gains a
-# little more from the next ten, and then it is at its end, too: see the numbers of section 4, by which what is 32
-# bytes away weighs next to nothing. A context is only worth what has been learned about it, and ours has learned
-# from a few hundred kilobytes of text.
+# little more from the next ten, and then it is at its end, too: see the numbers of section 4, by which each byte
+# that is 32 or more away weighs next to nothing. A context is only worth what has been learned about it, and ours
+# has learned from a few hundred kilobytes of text.
 #
 # And where in a line do the bits go? The surprise of each byte, in the line of section 5:
 
@@ -446,8 +448,8 @@ for place in (place for place in range(len(LINE)) if LINE[place:].startswith(b"i
 # A decoder cannot compute all positions at once: the next byte is known only when the one before is decoded. To
 # run the network over the whole text again for each byte would make a text of T bytes cost T passes of up to T
 # positions. But nothing that was computed for earlier positions changes, for they cannot see the new one; and
-# what a new position needs from them is their keys and values. So these are kept: that is the *cache*, and a step
-# computes one position only.
+# what a new position needs from them is their keys and values. So these are kept: that is the *cache* (another
+# one than that of a layer's way back), and a step computes one position only.
 #
 # ### Exercise 08.4: attention's next step
 #
@@ -456,7 +458,7 @@ for place in (place for place in range(len(LINE)) if LINE[place:].startswith(b"i
 # first; S may be 0. `bias`, (S + 1,), has the number for each distance, 0 first. `out`, (K,), is what the new
 # position takes from all S + 1; the keys and values that are returned are of shape (S + 1, K), for the next step.
 # All float64. The formula is that of tutorial 07: scores $q \cdot k_s / \sqrt K$ + bias, softmax, mean of the
-# values.
+# values. For S = 0 `out` is v.
 
 
 # %%

@@ -113,8 +113,8 @@ plt.show()
 # ## 2. And back?
 #
 # A decoder does not have the text. It asks for the first byte's frequencies, decodes a byte, tells the network,
-# and so on: one position a time, with a cache, as in tutorial 08. The same network, the same positions, the same
-# machine.
+# and so on: one position at a time, with a cache, as in tutorial 08. The same network, the same positions, the
+# same machine.
 
 
 # %%
@@ -180,8 +180,8 @@ print(f"the first wrong byte is number {begins} of {LENGTH}, counted from 0")
 #
 # `first_difference(rows, others)` compares two arrays of integers of the same shape (T, K + 1), the cumulative
 # frequencies of T positions in two runs. It returns the tuple `(position, index)` of the first place in which
-# they differ, row by row and in each row from the left, as two integers; `None` if there is none. For `[[0, 3,
-# 4], [0, 2, 4]]` and `[[0, 3, 4], [0, 1, 4]]` it is `(1, 1)`.
+# they differ, row by row and in each row from the left, as two integers; `None` if there is none. For
+# `[[0, 3, 4], [0, 2, 4]]` and `[[0, 3, 4], [0, 1, 4]]` it is `(1, 1)`.
 
 
 # %%
@@ -273,9 +273,9 @@ for label, logits in (("all at once", whole), ("step by step", steps)):
 # %% [markdown]
 # ## 4. Why floats differ
 #
-# A float32 has 24 binary digits, and every sum is rounded to them. So it matters in which order one adds: $(a +
-# b) + c$ and $a + (b + c)$ are rounded in other places. A logit is a sum of 64 products. Here are 64 products of
-# this very network, added up in many orders:
+# A float32 has 24 binary digits, and every sum is rounded to them. So it matters in which order one adds:
+# $(a + b) + c$ and $a + (b + c)$ are rounded in other places. A logit is a sum of 64 products. Here are 64
+# products of this very network, added up in many orders:
 
 # %%
 before = np.array([[m1.config.start, *text[:position]]])
@@ -355,8 +355,8 @@ axis.set_title("positions whose frequencies differ, floats", fontsize=13)
 plt.show()
 
 # %% [markdown]
-# A compressor can take steps of the same shapes on both sides. In one setting this works, and so does the float
-# M1 of `eiwref` when it codes. On another machine, or with the next version of a library, it is over.
+# A compressor can take steps of the same shapes on both sides. In one setting this works, and it is how the float
+# M1 of `eiwref` codes. On another machine, or with the next version of a library, it is over.
 #
 # ## 5. Could one not round more coarsely?
 #
@@ -517,9 +517,9 @@ check("09.4", integer_linear)
 # ## 8. Softmax without e
 #
 # There remains $e^x$, which the standard does not require to be rounded correctly. But softmax only needs ratios:
-# a logit that is 1 lower is $e$ times less likely. Count logits in *levels* instead, of which 256 make a factor
-# of 2 (one more constant for the scale of the output layer). Then all powers that can occur stand in one table:
-# in place i $2^{30} \cdot 2^{-i/256}$, rounded. It is made by square roots of integers, without any float:
+# a symbol whose logit is 1 lower is $e$ times less likely. Count logits in *levels* instead, of which 256 make a
+# factor of 2 (one more constant for the scale of the output layer). Then all powers that can occur stand in one
+# table: in place i $2^{30} \cdot 2^{-i/256}$, rounded. It is made by square roots of integers, without any float:
 
 # %%
 table = integer.powers()
@@ -543,8 +543,8 @@ print(f"{len(table):,} entries; what lies {len(table) - 1:,} levels below the hi
 #
 # `weights_of(levels, table)` returns the weight of each symbol, an int64 array of the shape of `levels`, (T, V),
 # which is int64 too. In each row the symbol of the highest level has the weight `table[0]`, a symbol i levels
-# below it `table[i]`; the last entry of `table` is for all that lies as far below or farther. For levels `[[5, 3,
-# -90]]` and the table `[8, 4, 2, 0]` it is `[[8, 2, 0]]`.
+# below it `table[i]`; the last entry of `table` is for all that lies as far below or farther. For levels
+# `[[5, 3, -90]]` and the table `[8, 4, 2, 0]` it is `[[8, 2, 0]]`.
 
 
 # %%
@@ -576,8 +576,8 @@ axis.set_title("positions whose frequencies differ, integers", fontsize=13)
 plt.show()
 
 # %% [markdown]
-# Not one of all frequencies. Nor is it this machine alone: with the package travels a fingerprint (SHA-256) of
-# the frequencies that this network gave for a text on the machine where it was made.
+# Not one frequency differs. Nor is it this machine alone: with the package travels a fingerprint (SHA-256) of the
+# frequencies that this network gave for a text on the machine where it was made.
 
 # %%
 golden = json.loads(data_path("golden.json").read_text())["m1-tiny"]["frequencies"]

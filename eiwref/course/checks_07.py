@@ -34,17 +34,21 @@ def _(answer, rng):
         found = call(answer, dout, x, params["up"], params["down"])
         # From the end to the beginning, so that the first mistake on the way back is named.
         expected = {"ddown": grads["down"], "dup": grads["up"], "dx": dx}
-        _expect_named(found, expected, ("dx", "dup", "ddown"), f"{n} rows, D = {d}, F = {f}")
+        before = (x @ params["up"])[0].round(3).tolist()
+        what = f"N = {n}, D = {d}, F = {f} (row 0 before the ReLU {before})"
+        _expect_named(found, expected, ("dx", "dup", "ddown"), what)
 
 
 @exercise("07.3", "Back through cross entropy")
 def _(answer, rng):
     for n, v, scale in ((1, 3, 1), (4, 5, 1), (5, 5, 3), (3, 4, 1000)):
         logits = scale * rng.standard_normal((n, v)).clip(-1, 1)
+        logits[0, 0] = scale  # the last one is beyond exp
         targets = rng.integers(0, v, size=n)
         layer = CrossEntropy(np)
         _, cache = layer.forward(logits, targets)
-        what = f"dlogits of {n} targets {targets.tolist()}, V = {v}, logits of up to {np.abs(logits).max():.1f}"
+        shown = f"{logits[0].round(2).tolist()}, whose p are {cache[0][0].round(3).tolist()}"
+        what = f"dlogits of targets {targets.tolist()} (row 0 of the logits {shown})"
         expect(call(answer, logits, targets), layer.backward(1 / n, cache), what=what, tolerance=TOLERANCE)
 
 
@@ -59,7 +63,9 @@ def _(answer, rng):
         dx, grads = RMSNorm.backward(dout, (x * inverse, inverse, gain))
         found = call(answer, dout, x, gain, epsilon)
         expected = {"dgain": grads["gain"], "dx": dx}
-        _expect_named(found, expected, ("dx", "dgain"), f"{n} rows, D = {d}, epsilon = {epsilon:.3f}")
+        _expect_named(
+            found, expected, ("dx", "dgain"), f"N = {n}, D = {d} (r of row 0 is {1 / inverse[0, 0]:.4f})"
+        )
 
 
 @exercise("07.5", "Back through causal attention")
@@ -80,7 +86,8 @@ def _(answer, rng):
             "dk": dscores.T @ q / np.sqrt(width),
         }
         found = call(answer, dout, q, k, v, bias)
-        _expect_named(found, expected, ("dq", "dk", "dv", "dbias"), f"T = {t}, K = {width}")
+        what = f"T = {t}, K = {width} (the last row of the weights {weights[-1].round(3).tolist()})"
+        _expect_named(found, expected, ("dq", "dk", "dv", "dbias"), what)
 
 
 def _expect_named(found, expected: dict, order: tuple[str, ...], what: str) -> None:
