@@ -66,7 +66,7 @@ _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one th
 # %%
 m1 = load_predictor(data_path("m1-tiny-float.safetensors"))
 network = m1.network
-params = {name: values.astype(np.float64) for name, values in m1.params.items()}
+params = {name: values.astype(np.float64) for name, values in sorted(m1.params.items())}
 documents = [np.frombuffer(text, dtype=np.uint8) for text in builtin.documents("held-out")]
 ids, targets = next(crops(documents, context=32, batch=4, end=256, rng=rng))
 loss, grads = network.loss(params, ids, targets)
