@@ -25,8 +25,8 @@
 # - estimate how far bits are from random ones, and know when the estimate deceives you;
 # - measure what a model has learned by the position in the window.
 #
-# **You need to know** entropy (tutorial 01), windows (05), how an M2 is measured (10). About 40 minutes; the
-# longest cell trains for about half a minute.
+# **You need to know** entropy and divergence (tutorial 01), windows (05), how an M2 is trained (10). About 40
+# minutes; the longest cell trains for about half a minute.
 
 # %%
 import os
@@ -241,7 +241,7 @@ if edit_distance_is_right:
 #
 # If all tokens were equally likely, *independent of all before*, there would be nothing to learn. So look how
 # far bits are from that. Take all runs of n bits, $2^n$ kinds of them, and the share $p_k$ of each. Their
-# distance from the uniform distribution is the **Kullback-Leibler divergence** (KL), in bits
+# distance from the uniform distribution is the **Kullback-Leibler divergence** (KL) of tutorial 01, in bits
 #
 # $$D = \sum_k p_k \log_2 \frac{p_k}{2^{-n}} = n - H(p),$$
 #

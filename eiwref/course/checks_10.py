@@ -7,15 +7,17 @@ from eiwref.evaluate import flops_per_byte, unigram_bits
 from eiwref.nn.transformer import Config
 
 
-@exercise("10.1", "Bits per byte")
+@exercise("10.1", "As good a loss")
 def _(answer, rng):
-    for documents in (1, 2, 5):
-        sizes = [int(size) for size in np.geomspace(10, 10**4, documents) * rng.uniform(1, 2, documents)]
-        # Short documents are dear, so that the mean of means is far from the sum over the sum.
-        nats = [float(size * rng.uniform(0.5, 1) / size**0.2) for size in sizes]
-        expected = float(np.sum(nats)) / float(np.log(2)) / sum(sizes)
-        what = f"bits per byte of documents of {sizes} bytes, {sum(nats):.6g} nats in all"
-        expect(call(answer, nats, sizes), expected, what=what, tolerance=1e-9)
+    for _ in range(4):
+        loss, one, other = (float(x) for x in rng.uniform([0.5, 1, 3], [8, 2.5, 6]))
+        for own, theirs in ((one, other), (other, one)):
+            bits = loss / float(np.log(2)) / own
+            what = (
+                f"the loss at {theirs:.3f} bytes a token that is as good as {loss:.4f} nats a token at {own:.3f} "
+                f"bytes a token ({bits:.4f} bits/byte)"
+            )
+            expect(call(answer, loss, own, theirs), loss / own * theirs, what=what, tolerance=1e-9)
 
 
 @exercise("10.2", "The unigram model")

@@ -3,28 +3,24 @@
 import numpy as np
 
 
-def mean_of_means(nats, sizes):
-    return float(np.mean([n / np.log(2) / size for n, size in zip(nats, sizes, strict=True)]) + 0.0)
+def losses_compared_as_they_are(loss, bytes_a_token, other_bytes_a_token):
+    return loss
 
 
-def nats_per_byte(nats, sizes):
-    return sum(nats) / sum(sizes)
+def the_wrong_way_round(loss, bytes_a_token, other_bytes_a_token):
+    return loss * bytes_a_token / other_bytes_a_token
 
 
-def nats_times_ln_2(nats, sizes):
-    return sum(nats) * float(np.log(2)) / sum(sizes)
+def bits_per_byte_instead(loss, bytes_a_token, other_bytes_a_token):
+    return loss / float(np.log(2)) / bytes_a_token
 
 
-def bytes_per_bit(nats, sizes):
-    return sum(sizes) / (sum(nats) / float(np.log(2)))
+def in_bits_a_token(loss, bytes_a_token, other_bytes_a_token):
+    return loss / float(np.log(2)) / bytes_a_token * other_bytes_a_token
 
 
-def bits_per_document(nats, sizes):
-    return sum(nats) / float(np.log(2)) / len(sizes)
-
-
-def one_for_each_document(nats, sizes):
-    return [n / float(np.log(2)) / size for n, size in zip(nats, sizes, strict=True)]
+def as_if_one_were_bytes(loss, bytes_a_token, other_bytes_a_token):
+    return loss * other_bytes_a_token
 
 
 def without_smoothing(train, test, vocab_size):
@@ -151,8 +147,8 @@ def steps_as_a_float(budget, unit, tokens_a_step, bytes_a_token, flops_a_token):
 
 WRONG = {
     "10.1": [
-        *(mean_of_means, nats_per_byte, nats_times_ln_2, bytes_per_bit, bits_per_document),
-        one_for_each_document,
+        *(losses_compared_as_they_are, the_wrong_way_round, bits_per_byte_instead, in_bits_a_token),
+        as_if_one_were_bytes,
     ],
     "10.2": [
         *(without_smoothing, counted_on_the_test, probabilities_that_add_up_to_more, in_nats, bits_a_token),
