@@ -60,7 +60,7 @@ _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one th
 # - **Bytes**: a token is a byte. Nothing is compressed.
 # - **SentencePiece**: a *subword* tokenizer. It has learned a list of frequent pieces of text; a token is the
 #   number of a piece. The usual choice today.
-# - **GZip**: the bytes of a gzip file.
+# - **GZip**: the bytes that zlib, gzip's compressor, makes of a document.
 # - **AC**: the bits of an arithmetic coder that runs from the beginning of a document to its end, eight to a
 #   token.
 # - **EqualInfoAC**: windows of 16 bits, each begun afresh. As one token of 16 bits (v=65k) or as two of 8
@@ -279,15 +279,17 @@ plt.show()
 # The right-hand picture first: how far does M2 come below what knows no order? Over **bytes** far, and over
 # subwords too, if you have them. Over **gzip** and **AC** M2 stays at 0; a little above even, for it must pay for
 # the ends of documents and for what it wrongly believes. Over **windows** there is something to find. The paper
-# saw the same with networks 250 times larger, and far more text.
+# saw the same over AC and over windows, with networks 250 times larger and far more text. Over gzip such
+# networks do find something, though not enough to compete.
 #
 # Now read the left-hand one: in bits per byte AC is far below bytes. That is M1's merit and the coder's: its
 # *uniform* mark is there already. Low bits per byte is not the same as having learned much.
 #
 # ## 6. What it costs
 #
-# A weight that multiplies and is added costs 2 FLOPs (floating-point operations) a token. A layer has four
-# matrices of $D \times D$ in its attention and two of $D \times F$ in its MLP. So, for L layers,
+# A weight takes part in one product and one sum for each token: 2 FLOPs (floating-point operations). A network of
+# width D carries D numbers at each position. A layer has four matrices of $D \times D$ in its attention and two of
+# $D \times F$ in its MLP, which is F wide inside. So, for L layers,
 #
 # $$\text{FLOPs a token} = 2 L\,(4 D^2 + 2 D F).$$
 #
@@ -470,7 +472,7 @@ plt.show()
 # **Questions.** Which of the three matches would you choose if text is scarce? If computing is? The M2 over AC
 # sees more text a step than that over bytes: is it a handicap or an advantage, and can you tell from the picture?
 # M1 was fitted to the very text that M2 learns from, not to the held-out one: what may that do to M2? At v=65k
-# there are more ids than M2 has seen tokens: what would you change?
+# our text has hardly more tokens than there are ids: what would become of an M2 over them?
 #
 # **Sources.** *Training LLMs over Neurally Compressed Text*, arXiv 2404.03626: sections 3.3 (tokenizers), 3.6 and
 # 3.7 (measures), Table 3 (uniform and unigram), Table 6 (matched by bytes and by tokens), Figure 3 and Tables 15

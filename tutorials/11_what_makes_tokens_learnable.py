@@ -279,8 +279,8 @@ ngrams_are_right = check("11.3", bit_ngrams)
 # ### Exercise 11.4: KL from uniform, twice
 #
 # `kl_from_uniform(counts)` returns a tuple of two floats, in bits: the plug-in estimate of D, and Miller and
-# Madow's. `counts` is an array of integers, one for each kind; there are `len(counts)` kinds, and none of 0 times
-# adds to the entropy. For `[3, 1, 0, 0]`: the entropy is 0.811, D is 1.189, and corrected by 1/8 nat it is 1.008.
+# Madow's. `counts` is an array of integers, one for each of `len(counts)` kinds; a kind that was seen 0 times adds
+# nothing to the entropy. For `[3, 1, 0, 0]` the entropy is 0.811, D is 1.189, and corrected by 1/8 nat 1.008.
 # The corrected value may come out below 0; leave it so.
 
 
@@ -431,8 +431,8 @@ if accuracy_is_right:
 # What has been learned was learned from the front: the early positions first, and after some 32 bits hardly
 # anything. To read token k of a window M2 must do the coder's arithmetic on all k tokens before it, and an error
 # early on spoils all that follows. The very first position is a case of its own: its meaning is the plainest of
-# all, but to *guess* it one must know where the last window ended, and so have decoded it. From the second
-# on, the token before tells how the word begins.
+# all, but to *guess* it one must know where the last window ended, and so have decoded it. From the second on, the
+# token before tells which letter the window begins with.
 #
 # The paper finds the same shape with larger networks (section 6.2, Figure 10). So short windows are easier for two
 # reasons: more of their tokens are early ones, and more cuts give more places at which all starts afresh.

@@ -15,7 +15,7 @@
 # # 12 · Scale
 #
 # Everything so far ran on half a megabyte of text. The paper's models read a hundred gigabytes and more. What
-# changes when everything gets a hundred thousand times larger? Text no longer fits into memory, networks hardly
+# changes when everything gets some hundred thousand times larger? Text no longer fits into memory, networks hardly
 # do, and one wants to know what a run will cost *before* it is started. This tutorial is about counting first.
 #
 # **You will be able to**
@@ -89,7 +89,7 @@ print(f"{C4_GZIPPED / 1e9:.0f} GB gzipped, {C4_GZIPPED / 1024 / 1e6:.0f} MB a fi
 #
 # `documents(lines, begin, end)` returns a list of `bytes`: the texts, as UTF-8, of the documents `begin` to
 # `end - 1`, counted from 0. `lines` is an iterator of JSON lines (`bytes`). Take from it no more lines than you
-# must: `end` of them. There are enough.
+# must: `end` of them. There are enough. `documents(lines, 1, 3)` is the texts of the second and the third.
 
 
 # %%
@@ -146,7 +146,7 @@ print(*(f"{each.name}: {each.stat().st_size:,} bytes\n" for each in sorted(folde
 
 # %% [markdown]
 # The stream looks like one array, but nothing of it is in memory: the files are *mapped*. The operating system
-# reads a page of a file when one of its bytes is touched, and may forget it again. Training takes pieces that
+# reads a few kB of a file when one of its bytes is touched, and may forget them again. Training takes pieces that
 # begin anywhere in the stream; such a piece may lie in two shards, or in more.
 #
 # ### Exercise 12.2: a piece of a sharded stream
@@ -443,7 +443,7 @@ print(f"through the codebook: {speed / 1e6:.0f} MB/s, {text_bytes / speed / 3600
 # - Memory is four numbers a weight, and activations that grow with the batch. Both can be counted beforehand.
 # - A batch is shared out by adding up gradients; array code goes to a GPU by taking the module as an argument.
 # - Training costs 6 FLOPs a weight and token. The paper's largest run is days on one GPU and far beyond a
-#   laptop's lifetime; its smallest is not out of reach.
+#   laptop's lifetime; its smallest is hours on a GPU.
 #
 # **Questions.** With how many H100s would 2b take a day, and what of section 3 and 4 would get in the way? Which
 # of your figures would change with v=65k if the output layer were counted? A shard was damaged on disk: how would
