@@ -74,9 +74,10 @@ for axis, (name, tokens) in zip(axes, ROWS.items(), strict=True):
     spans = tokenizer.spans(tokenizer.encode(SENTENCE))
     for place, letter in enumerate(show.printable(SENTENCE).replace(" ", "␣")):
         axis.text(place, 0.75, letter, ha="center", va="center", family="monospace", fontsize=15)
-    for index, (start, end) in enumerate(spans[spans[:, 0] < spans[:, 1]]):
+    for index, (start, end) in enumerate(spans):
         style = {"height": 0.34, "color": plots.WINDOW_COLOURS[index // tokens % 2], "edgecolor": "black"}
-        axis.barh(-0.38 * (index % 3), end - start - 0.1, left=start - 0.45, **style)
+        if start < end:  # the end of AC's text touches no byte
+            axis.barh(-0.38 * (index % 3), end - start - 0.1, left=start - 0.45, **style)
     axis.set_title(f"{name}: {len(spans)} tokens", fontsize=13, loc="left")
     axis.set_xlim(-0.7, len(SENTENCE) - 0.3)
     axis.set_ylim(-1, 1.3)
