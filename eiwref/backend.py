@@ -1,10 +1,11 @@
-"""NumPy or CuPy: the only file that knows which.
+"""What computes: NumPy or CuPy, the only file that knows which, and how many cores there are.
 
 The choice is explicit and made by the caller; nothing is probed or imported before it is asked for.
 Code that runs on either takes the module as an argument named `xp`.
 """
 
 import importlib
+import os
 from types import ModuleType
 
 from eiwref.errors import BackendError
@@ -35,3 +36,8 @@ def array_module(name: str = "numpy") -> ModuleType:
 def to_numpy(array):
     """A host copy of an array of either library."""
     return array.get() if hasattr(array, "get") else array
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

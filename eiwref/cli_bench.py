@@ -2,14 +2,24 @@
 
 import json
 from collections.abc import Callable
+from itertools import chain
 
+import eiwref
 from eiwref import show
+from eiwref.corpus import sources
 
 
 def _code(options) -> dict:
     from eiwref.bench import code
 
     return code.run(options.command)
+
+
+def _compress(options) -> dict:
+    from eiwref.bench import compress
+
+    m1 = eiwref.load_predictor(options.predictor) if options.predictor else eiwref.default_predictor()
+    return compress.run(options.command, _texts(options), m1)
 
 
 def _generate(options) -> dict:
@@ -19,13 +29,9 @@ def _generate(options) -> dict:
 
 
 def _tokenize(options) -> dict:
-    from itertools import chain
-
     from eiwref.bench import tokenize
-    from eiwref.corpus import sources
 
-    texts = options.texts or [sources.BUILTIN + split for split in ("train", "held-out")]
-    return tokenize.run(options.command, list(chain.from_iterable(sources.documents(name) for name in texts)))
+    return tokenize.run(options.command, _texts(options))
 
 
 def _train(options) -> dict:
@@ -34,7 +40,18 @@ def _train(options) -> dict:
     return train.run(options.command)
 
 
-SUBJECTS: dict[str, Callable] = {"code": _code, "generate": _generate, "tokenize": _tokenize, "train": _train}
+def _texts(options) -> list[bytes]:
+    texts = options.texts or [sources.BUILTIN + split for split in ("train", "held-out")]
+    return list(chain.from_iterable(sources.documents(name) for name in texts))
+
+
+SUBJECTS: dict[str, Callable] = {
+    "code": _code,
+    "compress": _compress,
+    "generate": _generate,
+    "tokenize": _tokenize,
+    "train": _train,
+}
 
 
 def add_command(add: Callable) -> None:
@@ -44,11 +61,16 @@ def add_command(add: Callable) -> None:
     command.add_argument(
         "subject",
         choices=tuple(SUBJECTS),
-        help="code: arithmetic coding, symbols/s; generate: what an M2 writes, tokens/s; "
-        "tokenize: 16-bit windows against subword tokenizers, MB/s; "
+        help="code: arithmetic coding, symbols/s; compress: under the integer M1, bytes/s; "
+        "generate: what an M2 writes, tokens/s; tokenize: 16-bit windows against subword tokenizers, MB/s; "
         "train: a step of the network, tokens/s",
     )
-    command.add_argument("texts", nargs="*", metavar="TEXT", help="for tokenize, as for fit (default: builtin)")
+    command.add_argument(
+        "texts", nargs="*", metavar="TEXT", help="for compress and tokenize, as for fit (default: builtin)"
+    )
+    command.add_argument(
+        "--predictor", metavar="FILE", help="for compress: an M1 in integers (default: the one shipped)"
+    )
 
 
 def _bench(options) -> int:

@@ -24,6 +24,7 @@ from eiwref.predictors.network import Network
 from eiwref.predictors.store import save_predictor
 from eiwref.run import OPTIMIZERS, Done, Folder, HeldOut, Plan, run
 from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.workers import at_work
 
 BAR = partial(tqdm, unit="", disable=None)
 DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
@@ -47,6 +48,9 @@ def add_commands(add: Callable, texts: dict) -> None:
     command.add_argument("texts", **texts)
     command.add_argument("-o", "--out", required=True, metavar="FOLDER")
     _add_tokenizer(command, "default: EqualInfoAC[b=16, v=65k]; Bytes for an M1", DEFAULT_SPEC)
+    command.add_argument(
+        "--threads", type=count, metavar="N", help="cores for tokenizers that take a network (default: all)"
+    )
 
     command = add("train", _train, "train a byte model M1 (a predictor), or an M2 on a tokenizer's ids")
     command.add_argument("kind", choices=("m1", "m2"))
@@ -87,7 +91,8 @@ def _add_tokenizer(command, about: str, default: str | None) -> None:
 
 def _shards(options) -> int:
     tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
-    manifest = tokens.write(options.out, tokenizer, options.texts, partial(BAR, desc="documents"))
+    bar = partial(BAR, desc="documents")
+    manifest = tokens.write(options.out, tokenizer, options.texts, bar, workers=options.threads)
     shards = manifest["shards"]
     return _report(
         options,
@@ -163,7 +168,12 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
         return tokenizer, tokens.load(folder, partial(BAR, desc="shards"))
     tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, _predictor(options))
     texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
-    return tokenizer, tokens.in_memory(tokenizer.encode_batch(texts, BAR), tokenizer, sum(map(len, texts)))
+    return tokenizer, tokens.in_memory(_encoded(options, tokenizer, texts), tokenizer, sum(map(len, texts)))
+
+
+def _encoded(options, tokenizer: Tokenizer, texts: list[bytes]) -> list[np.ndarray]:
+    with at_work(tokenizer, options.threads) as encoder:
+        return encoder.encode_batch(texts, BAR)
 
 
 def _config(options, symbols: int) -> Config:
@@ -195,7 +205,7 @@ def _held_out(options, tokenizer: Tokenizer) -> HeldOut | None:
     texts = list(sources.documents(options.held_out))
     if not any(texts):
         raise EiwrefError(f"{options.held_out}: there is no text to measure")
-    return HeldOut(tokenizer.encode_batch(texts, BAR), sum(map(len, texts)))
+    return HeldOut(_encoded(options, tokenizer, texts), sum(map(len, texts)))
 
 
 def _save(options, tokenizer: Tokenizer, network: Transformer, stream: tokens.Tokens, done: Done) -> None:

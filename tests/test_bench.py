@@ -7,9 +7,12 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from eiwref.bench import code, generate, measure, tokenize, train
+import eiwref
+from eiwref.bench import code, compress, generate, measure, tokenize, train
 from eiwref.cli import main
+from eiwref.corpus import builtin
 from eiwref.errors import EiwrefError
+from eiwref.files import data_path
 from eiwref.nn.transformer import Config, Transformer
 
 TINY = {"n": 3, "steps": 4, "rounds": 1}
@@ -114,6 +117,58 @@ def test_training_is_measured_with_and_without_its_peer(monkeypatch):
         "NumPy's matrix product, float32",
     ]
     assert all(row["ours"] > 0 and row["ratio"] > 0 for row in found["rows"])
+
+
+def test_compressing_is_measured_against_one_at_a_time(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(train, "PEAK", 16)
+    monkeypatch.setattr(compress, "PEAK", 16)
+    m1 = eiwref.load_predictor(data_path("m1-tiny.safetensors"))
+    found = compress.run("a command", builtin.documents("held-out"), m1, many=3, rounds=1)
+    assert found["missing"] == ["torch is not installed and left out: pip install torch"]
+    assert {row["case"].partition(" ")[0] for row in found["rows"]} == {"encode", "decode"}
+    assert [row["peer_name"] for row in found["rows"]].count("ours, one at a time on one core") == 4
+    assert all(row["ours"] > 0 and row["ratio"] > 0 for row in found["rows"])
+    assert found["settings"]["bytes"] == 3 * 127
+
+
+def test_compressing_needs_text_and_integers():
+    m1 = eiwref.load_predictor(data_path("m1-tiny.safetensors"))
+    with pytest.raises(EiwrefError, match="needs 381 bytes of text, found 380"):
+        compress.run("a command", [b"x" * 380], m1, many=3)
+    with pytest.raises(EiwrefError, match="needs an M1 in integers"):
+        compress.run("a command", [b"x" * 999], eiwref.load_predictor(data_path("ngram.safetensors")))
+
+
+def test_a_coder_that_loses_text_is_not_measured(monkeypatch):
+    monkeypatch.setattr(compress.Workers, "decode_batch", lambda self, batch, bar=iter: [b"" for _ in batch])
+    m1 = eiwref.load_predictor(data_path("m1-tiny.safetensors"))
+    with pytest.raises(EiwrefError, match="does not give back what was encoded: nothing was measured"):
+        compress.run("a command", [b"x" * 999], m1, many=2)
+
+
+def test_the_peer_that_decodes_has_the_same_logits():
+    pytest.importorskip("torch")
+    from eiwref.bench import torch_peer
+
+    config = Config(257, 8, 2, 2, 16, 8)
+    rng = np.random.default_rng(0)
+    network = Transformer(config)
+    params = {
+        name: v + 0.3 * rng.standard_normal(v.shape, dtype=np.float32) for name, v in network.init(rng).items()
+    }
+    ids = rng.integers(0, 257, (3, 8))
+    expected = network.forward(params, ids)[0][:, -1]
+    for attention in torch_peer.ATTENTIONS:
+        found = torch_peer.Cached(config, params, attention).logits(ids)
+        assert np.allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert len(compress._torch(config, 3)) == 3
+
+
+def test_the_flops_of_a_byte():
+    config = Config(5, 8, 2, 2, 32, 16)
+    products = 2 * (4 * 8 * 8 + 2 * 8 * 32) + 5 * 8 + 2 * 2 * 8 * 8  # weights; scores and values of 8 positions
+    assert compress.flops_per_byte(config) == 2 * products
 
 
 def test_the_flops_of_a_token():

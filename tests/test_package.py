@@ -63,11 +63,11 @@ FILES = {
     "windows": ["scheme", "stop_cell", "codebook", "table_walk", "lockstep", "padded", "equal_text", ""],
     "tokenizers": [
         *("base", "plain", "subword", "ac", "huffman", "ans", "rank", "equal_info", "equal_text"),
-        *("streaming", "registry", "container", "huggingface", ""),
+        *("streaming", "registry", "workers", "container", "huggingface", ""),
     ],
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
-    "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", ""],
+    "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],
     "course": ["core", *(f"checks_{tutorial:02}" for tutorial in range(13)), "notebook", "grade", ""],
 }
 

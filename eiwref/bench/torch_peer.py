@@ -1,4 +1,4 @@
-"""The same network and step in PyTorch, as one writes it there: what `bench train` holds ours against.
+"""The same network in PyTorch, as one writes it there: what `bench train` and `bench compress` hold ours against.
 
 Parameters carry our names and values, so that both sides can be seen to compute one loss. Attention with a
 position bias can be written in several ways, and which is the quickest differs from size to size: two are here.
@@ -109,3 +109,63 @@ class Sharded:
         loss = replica(ids, targets)
         loss.backward()
         return float(loss.detach())
+
+
+class Cached:
+    """The network taken forward a symbol at a time, keys and values kept, as one decodes with it."""
+
+    def __init__(self, config: Config, params: dict, attention: str):
+        self._config, self._attention = config, attention
+        self._weights = {name: torch.from_numpy(values.copy()) for name, values in params.items()}
+        buckets = torch.from_numpy(distance_buckets(np.arange(config.context)[::-1].copy()))
+        self._project, self._bias = [], []
+        for i in range(config.layers):
+            names = (f"blocks.{i}.attention.{name}" for name in ("query", "key", "value"))
+            self._project.append(torch.cat([self._weights[name] for name in names], dim=1))  # (D, 3 D)
+            self._bias.append(
+                self._weights[f"blocks.{i}.attention.bias"][buckets].t().contiguous()
+            )  # (H, context)
+
+    @torch.inference_mode()
+    def logits(self, ids) -> np.ndarray:
+        """Those after the last of ids (B, T), shape (B, symbols); on the way the probabilities after each."""
+        config = self._config
+        b, t = ids.shape
+        rooms = torch.empty(2, config.layers, b, config.heads, t, config.d_model // config.heads)
+        for place, symbols in enumerate(torch.from_numpy(ids).t()):
+            x = self._weights["embedding.table"][symbols]
+            for i in range(config.layers):
+                x = self._block(x, i, rooms[:, i], place)
+            logits = self._norm(x, "norm.gain") @ self._weights["output.weight"]
+            logits.softmax(-1)
+        return logits.numpy()
+
+    def _norm(self, x, name):
+        return functional.rms_norm(x, (self._config.d_model,), self._weights[name], NORM_EPSILON)
+
+    def _block(self, x, i, rooms, place):
+        b, d = x.shape
+        normed = self._norm(x, f"blocks.{i}.norm_attention.gain")
+        q, k, v = (normed @ self._project[i]).view(b, 3, self._config.heads, 1, -1).unbind(1)
+        rooms[0, :, :, place], rooms[1, :, :, place] = k[:, :, 0], v[:, :, 0]
+        keys, values = rooms[:, :, :, : place + 1]
+        bias = self._bias[i][None, :, None, -place - 1 :]  # (1, H, 1, S)
+        if self._attention == ATTENTIONS[0]:
+            mixed = functional.scaled_dot_product_attention(q, keys, values, attn_mask=bias)
+        else:
+            mixed = (q @ keys.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias).softmax(-1) @ values
+        x = x + mixed.reshape(b, d) @ self._weights[f"blocks.{i}.attention.output"]
+        hidden = torch.relu(self._norm(x, f"blocks.{i}.norm_mlp.gain") @ self._weights[f"blocks.{i}.mlp.up"])
+        return x + hidden @ self._weights[f"blocks.{i}.mlp.down"]
+
+
+def in_shards(network: Cached, ids, threads: int) -> None:
+    """`logits` of each shard of ids on a Python thread of its own, of one PyTorch thread each."""
+
+    def shard(some):
+        torch.set_num_threads(1)
+        network.logits(some)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(shard, np.array_split(ids, threads)))
+    torch.set_num_threads(threads)

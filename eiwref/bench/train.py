@@ -67,7 +67,7 @@ def _shape(name, config, batch, with_torch, rounds, seed, compile):
     params = network.init(rng)
     ids, targets = rng.integers(0, config.symbols, (2, batch, config.context))
     cores = most_workers(batch)
-    contenders, missing = _peak(cores), []
+    contenders, missing = peaks((1, cores)), []
     with ExitStack() as stack:
         contenders |= _ours(network, params, ids, targets, sorted({1, cores}), stack)
         loss = float(network.loss(params, ids, targets)[0])
@@ -91,7 +91,8 @@ def _shape(name, config, batch, with_torch, rounds, seed, compile):
     return rows, missing
 
 
-def _peak(cores) -> Contenders:
+def peaks(counts) -> Contenders:
+    """Products of two matrices of PEAK rows and columns, by name ("peak", threads)."""
     left, right = np.random.default_rng(0).standard_normal((2, PEAK, PEAK), dtype=np.float32)
     out = np.empty_like(left)
 
@@ -99,7 +100,7 @@ def _peak(cores) -> Contenders:
         with threadpool_limits(threads):
             np.matmul(left, right, out=out)
 
-    return {("peak", n): lambda n=n: product(n) for n in (1, cores)}
+    return {("peak", n): lambda n=n: product(n) for n in counts}
 
 
 def _ours(network, params, ids, targets, counts, stack) -> Contenders:

@@ -20,6 +20,7 @@ from eiwref.corpus.sources import Tally, documents
 from eiwref.errors import CorpusError
 from eiwref.files import make_folder, read_bytes, write_bytes, write_pieces
 from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.workers import at_work
 
 FORMAT = "eiwref.tokens.1"
 SHARD_TOKENS = 1 << 25  # 64 MiB of 16-bit ids
@@ -78,12 +79,17 @@ def in_memory(batch: list[np.ndarray], tokenizer: Tokenizer, text_bytes: int) ->
 
 
 def write(
-    folder: str | Path, tokenizer: Tokenizer, sources: list[str], bar=iter, shard_tokens=SHARD_TOKENS
+    folder: str | Path,
+    tokenizer: Tokenizer,
+    sources: list[str],
+    bar=iter,
+    shard_tokens=SHARD_TOKENS,
+    workers: int | None = 1,
 ) -> dict:
     """Tokenize the documents of `sources` (see `corpus/sources.py`) into a new token folder.
 
-    Returns the manifest. `bar` is put around the documents, to show how far it is. Raises `CorpusError` if there
-    is no text, or if the folder holds tokens already.
+    Returns the manifest. `bar` is put around the documents, to show how far it is; `workers` as in
+    `tokenizers.workers`. Raises `CorpusError` if there is no text, or if the folder holds tokens already.
     """
     folder = make_folder(folder)
     if (folder / MANIFEST).exists():
@@ -92,18 +98,19 @@ def write(
     texts = bar(chain.from_iterable(tally.count(documents(name)) for name, tally in tallies))
     # Ids that wait for their shard to be full; `ends` are the bytes of the documents that end among them.
     waiting, tokens, ends = [], 0, []
-    for group in _groups(texts):
-        for text, ids in zip(group, tokenizer.encode_batch(group), strict=True):
-            waiting.append(_joined([ids], tokenizer))
-            tokens += len(waiting[-1])
-            ends.append(len(text))
-            while tokens >= shard_tokens:
-                stream = np.concatenate(waiting)
-                full, rest = stream[:shard_tokens], stream[shard_tokens:]
-                # The newest document's end is the stream's last id.
-                own = ends if not len(rest) else ends[:-1]
-                shards.append(_write_shard(folder, len(shards), full, own))
-                waiting, tokens, ends = [rest], len(rest), ends[len(own) :]
+    with at_work(tokenizer, workers) as encoder:
+        for group in _groups(texts):
+            for text, ids in zip(group, encoder.encode_batch(group), strict=True):
+                waiting.append(_joined([ids], tokenizer))
+                tokens += len(waiting[-1])
+                ends.append(len(text))
+                while tokens >= shard_tokens:
+                    stream = np.concatenate(waiting)
+                    full, rest = stream[:shard_tokens], stream[shard_tokens:]
+                    # The newest document's end is the stream's last id.
+                    own = ends if not len(rest) else ends[:-1]
+                    shards.append(_write_shard(folder, len(shards), full, own))
+                    waiting, tokens, ends = [rest], len(rest), ends[len(own) :]
     if tokens:
         shards.append(_write_shard(folder, len(shards), np.concatenate(waiting), ends))
     if not shards or not sum(tally.bytes for _, tally in tallies):

@@ -5,13 +5,13 @@ can be made again from the committed file.
 """
 
 import json
-import os
 import platform
 import zlib
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from eiwref.backend import cores
 from eiwref.errors import EiwrefError
 from eiwref.files import read_bytes, write_bytes
 
@@ -56,8 +56,3 @@ def environment() -> dict:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": cores(),
     }
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -185,14 +185,16 @@ class IntegerTransformer:
         """(what every position takes from the values up to it (N, D), the keys and values so far)"""
         heads = projected.reshape(batch, -1, 3, self.config.heads, self.config.d_model // self.config.heads)
         q, k, v = heads.transpose(2, 0, 3, 1, 4)  # (B, H, T, K) each
+        k, v = k.astype(np.int8), v.astype(np.int8)  # which they fit: to read them is much of a step's time
         present = Past(k, v) if past is None else past.append(self.xp, k, v)
         k, v = present.keys, present.values  # (B, H, S, K)
         bias = self._bias(block, q.shape[2], k.shape[2])
         attended = self.xp.empty(heads.shape[:2] + heads.shape[3:], dtype=np.float32)  # (B, T, H, K)
-        few = max(1, SCORES // bias.size)
+        few = max(1, SCORES // max(bias.size, k[0].size))
         for at in range(0, batch, few):
             some = slice(at, at + few)
-            taken = self._shares_of(q[some] @ k[some].swapaxes(-1, -2), block.score, bias) @ v[some]
+            keys, values = k[some].astype(np.float32), v[some].astype(np.float32)
+            taken = self._shares_of(q[some] @ keys.swapaxes(-1, -2), block.score, bias) @ values
             attended[some] = taken.transpose(0, 2, 1, 3)
         attended = attended.reshape(len(projected), -1)
         return self._rounded(attended, block.attended, -LEVELS, LEVELS), present

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from eiwref.backend import cores
 from eiwref.errors import ModelError
 from eiwref.nn.arranged import Arranged
 from eiwref.nn.transformer import Transformer, check_ids
@@ -111,8 +112,7 @@ def kind(workers: int) -> str:
 
 def most_workers(batch: int) -> int:
     """As many as there are cores for this process, and as divide the batch."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(workers for workers in range(1, max(cores, 1) + 1) if batch % workers == 0)
+    return max(workers for workers in range(1, cores() + 1) if batch % workers == 0)
 
 
 class _Plan:

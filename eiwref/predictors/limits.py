@@ -11,13 +11,14 @@ are one, and the first rule never comes into play.
 """
 
 from copy import copy
+from itertools import pairwise
 
 import numpy as np
 
 from eiwref.coding import frequencies
 from eiwref.predictors.base import Predictor
 
-LANES = 128  # stretches of text that a batched predictor follows at once
+LANES = 256  # stretches of text that a batched predictor follows at once
 
 
 class _Counting:
@@ -43,6 +44,7 @@ class UniformAfter(_Counting):
     def __init__(self, predictor: Predictor):
         super().__init__(predictor)
         self._uniform = frequencies.uniform(predictor.symbols, predictor.precision)
+        self._uniform_slices = np.array(list(pairwise(self._uniform)), dtype=np.int64)  # (symbols, 2)
 
     def cdf(self, state):
         inner, seen = state
@@ -69,6 +71,13 @@ class UniformAfter(_Counting):
         inner, _, seen = states
         inner = self.inner.advance_many(inner, which, symbols) if seen + 1 < self.limit else None
         return inner, len(which), seen + 1
+
+    def slices_along(self, symbols, lengths):
+        """As `Predictor.slices_along`, past the limit too."""
+        known = symbols[:, : self.limit]
+        slices = self._uniform_slices[symbols]
+        slices[:, : self.limit] = self.inner.slices_along(known, np.minimum(lengths, self.limit))
+        return slices
 
 
 class Restarting(_Counting):

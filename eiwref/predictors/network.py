@@ -4,7 +4,7 @@ Paper, section 3.2. Encoder and decoder take the same steps at the same shapes, 
 on one machine both see the same floats and a round trip holds. **In another setting it may not**: exp, matrix
 products and their order of summation differ between processors, libraries and thread counts; one
 cumulative frequency moves by one, and from there on the decoder reads another text (the paper's section 3.7
-names this and leaves it open). A container's SHA-256 finds it; an M1 in exact integers will end it.
+names this and leaves it open). A container's SHA-256 finds it; an M1 in exact integers ends it (`integer`).
 
 Many states at once are a batch of such steps. NumPy multiplies each sequence of a batch by itself, at the shapes
 of a batch of one, so that a state's floats do not depend on its company; the tests look whether that holds.

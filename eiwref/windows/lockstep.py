@@ -1,14 +1,14 @@
 """Stop-cell windows of many texts at once, for predictors that share work among states.
 
-NumPy takes one symbol of a hundred texts through a network in far less than a hundred times the time of one. So
-each lane walks down the tree of `stop_cell` for a window of its own, and all lanes of a batch are equally deep:
+NumPy takes a hundred symbols through a network in far less than a hundred times the time of one. So many lanes go
+side by side, each for a window of its own:
 
-- encoding, a lane is a text: all begin a window together, and those that have ended theirs wait for the rest
-  before all begin the next (to begin at once would split them into as many batches as there are depths);
-- decoding, a lane is a code, wherever it stands, since windows know nothing of each other.
-
-Lanes whose windows begin alike are at one node until they part, and share its state. There is much of that:
-windows begin with the same few bytes again and again, and codes in rising order are neighbours in the tree.
+- encoding, a lane is a text: all begin a window together. What comes is known, so the network looks at some bytes
+  ahead at once, about a window's worth; where a window goes on after them, at twice as many.
+- decoding, a lane is a code, wherever it stands, since windows know nothing of each other. Each walks down the
+  tree of `stop_cell`, all equally deep. Lanes whose windows begin alike are at one node until they part, and share
+  its state. There is much of that: windows begin with the same few bytes again and again, and codes in rising
+  order are neighbours in the tree.
 
 The codes are those of `stop_cell`, bit for bit. Cells are counted up to 2^W and so are Python integers in arrays
 of objects; a few of them a symbol weigh little beside the network. Only for windows that start afresh, `reset` 1:
@@ -28,6 +28,7 @@ def encode(scheme: StopCell, texts: Iterable[bytes]) -> list[list[int]]:
     waiting = iter(texts)
     found: list[list[int]] = []
     lanes: list[tuple[bytes, int, list[int]]] = []  # text, where its next window begins, its codes so far
+    ahead = scheme.window_bits // 2  # bytes looked at at once: at first for windows of two bits a byte
     while True:
         while len(lanes) < LANES and (text := next(waiting, None)) is not None:
             found.append([])
@@ -35,10 +36,12 @@ def encode(scheme: StopCell, texts: Iterable[bytes]) -> list[list[int]]:
                 lanes.append((text, 0, found[-1]))
         if not lanes:
             return found
-        ends, codes = _windows(scheme, [text for text, _, _ in lanes], [start for _, start, _ in lanes])
+        lengths, codes = _windows(scheme, [(text, start) for text, start, _ in lanes], ahead)
+        ahead = 1 + 5 * sum(lengths) // (4 * len(lengths))  # a quarter more than the mean
         for lane, code in zip(lanes, codes, strict=True):
             lane[2].append(code)
-        lanes = [(text, end, own) for (text, _, own), end in zip(lanes, ends, strict=True) if end < len(text)]
+        after = [(text, start + length, own) for (text, start, own), length in zip(lanes, lengths, strict=True)]
+        lanes = [lane for lane in after if lane[1] < len(lane[0])]
 
 
 def decode(scheme: StopCell, codes: Iterable[int], bar=iter) -> list[bytes]:
@@ -82,29 +85,42 @@ class _Nodes:
         return first + 1 + ((cells - 1) * low >> shift), first + 1 + ((cells - 1) * high >> shift)
 
 
-def _windows(scheme: StopCell, texts: Sequence[bytes], starts: Sequence[int]) -> tuple[list[int], list[int]]:
-    """(ends, codes) of one window of each text."""
-    ends, codes = list(starts), [0] * len(texts)
-    nodes = _Nodes(scheme, len(texts))
-    lanes = list(range(len(texts)))  # those whose windows are still open
-    symbols = np.array([text[start] for text, start in zip(texts, starts, strict=True)])
-    begin, end = nodes.root_edges[symbols], nodes.root_edges[symbols + 1]
-    while True:
-        on = []
-        for place, lane in enumerate(lanes):
-            if begin[place] < end[place]:
-                codes[lane] = begin[place]
-                ends[lane] += 1
-                # A single cell is the stop cell, and none is left for children.
-                if ends[lane] < len(texts[lane]) and end[place] - begin[place] > 1:
-                    on.append(place)
-        if not on:
-            return ends, codes
-        nodes.advance(np.array(on), symbols[on])
-        first, cells = begin[on], end[on] - begin[on]
-        lanes = [lanes[place] for place in on]
-        symbols = np.array([texts[lane][ends[lane]] for lane in lanes])
-        begin, end = nodes.edges(first, cells, symbols)
+def _windows(scheme: StopCell, lanes: list[tuple[bytes, int]], ahead: int) -> tuple[list[int], list[int]]:
+    """(bytes, codes) of the window that begins in each text at this place."""
+    lengths, codes = [0] * len(lanes), [0] * len(lanes)
+    still = range(len(lanes))  # those whose windows are still open
+    while still:
+        pieces = {lane: lanes[lane][0][lanes[lane][1] : lanes[lane][1] + ahead] for lane in still}
+        still = sorted(pieces, key=lambda lane: -len(pieces[lane]))
+        for lane, length, code in zip(still, *_walk(scheme, [pieces[lane] for lane in still]), strict=True):
+            lengths[lane], codes[lane] = length, code
+        still = [lane for lane in still if lengths[lane] == ahead < len(lanes[lane][0]) - lanes[lane][1]]
+        ahead *= 2
+    return lengths, codes
+
+
+def _walk(scheme: StopCell, texts: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """`_windows` of texts that are as long as a window may become; the longest first."""
+    predictor, shift = scheme.predictor, scheme.predictor.precision
+    sizes = np.array([len(text) for text in texts])
+    symbols = np.zeros((len(texts), sizes[0]), dtype=np.int64)
+    for lane, text in enumerate(texts):
+        symbols[lane, : len(text)] = np.frombuffer(text, dtype=np.uint8)
+    low, high = np.moveaxis(predictor.slices_along(symbols, sizes).astype(object), 2, 0)  # (n, T) each
+    edges = scheme.root_edges(np.array(predictor.cdf(predictor.start()), dtype=object))
+    first, end = edges[symbols[:, 0]], edges[symbols[:, 0] + 1]
+    lengths = np.ones(len(texts), dtype=np.int64)
+    on = np.arange(len(texts))
+    for place in range(1, sizes[0]):
+        # A single cell is the stop cell, and none is left for children.
+        on = on[(sizes[on] > place) & (end[on] - first[on] > 1)]
+        children, begin = end[on] - first[on] - 1, first[on] + 1
+        begin, stop = begin + (children * low[on, place] >> shift), begin + (children * high[on, place] >> shift)
+        fits = begin < stop
+        on = on[fits]
+        first[on], end[on] = begin[fits], stop[fits]
+        lengths[on] += 1
+    return lengths.tolist(), first.tolist()
 
 
 def _texts(scheme: StopCell, codes: list[int]) -> list[bytes]:
