@@ -235,6 +235,61 @@ def test_solutions_are_cut_to_their_indentation():
     assert notebook.without_solutions(text) == f"def f():\n    {notebook.TO_DO}\n\n\n# %%\ng()\n"
 
 
+# Pages
+
+
+PAGES = {name: (notebook.folder() / name).read_text() for name in notebook.PAGES}
+SCHEDULES = ("One lecture", "One week", "Four weeks")
+
+
+def section(page, title):
+    """What stands below a heading of the syllabus, up to the next one."""
+    return re.search(rf"^## {title}.*?$(.*?)(?=^## |\Z)", page, re.M | re.S)[1]
+
+
+def test_the_syllabus_names_every_exercise_once_and_no_other():
+    named = re.findall(r"\b\d\d\.\d\b", PAGES["SYLLABUS.md"])
+    assert sorted(number for number in named if number[:2] in SOURCES) == NUMBERS
+    assert len(named) == len(set(named))
+
+
+def test_the_syllabus_gives_titles_and_minutes_as_the_tutorials_do():
+    rows = re.findall(r"^\| \*\*(\d\d)\*\* (.+?) \| (\d+) \|", PAGES["SYLLABUS.md"], re.M)
+    assert [number for number, *_ in rows if number in SOURCES] == list(SOURCES)
+    for number, title, minutes in rows:
+        if number in SOURCES:
+            text = plain(SOURCES[number].read_text())
+            assert f"# {number} · {title}" in text
+            assert f"About {minutes} minutes" in text
+
+
+def test_every_tutorial_is_in_the_four_weeks_and_every_schedule_names_tutorials():
+    named = {title: re.findall(r"\*\*(\d\d)\*\*", section(PAGES["SYLLABUS.md"], title)) for title in SCHEDULES}
+    assert named["Four weeks"] == [f"{tutorial:02}" for tutorial in range(13)]
+    assert set(SOURCES) <= set(named["Four weeks"])
+    for tutorials in named.values():
+        assert tutorials
+        assert set(tutorials) <= set(named["Four weeks"])
+
+
+def plain(text):
+    """A source's text in one line, without what marks comments and emphasis."""
+    return " ".join(re.sub(r"^# ?|\*", "", text, flags=re.M).split())
+
+
+def test_a_term_of_the_glossary_stands_in_the_tutorial_it_names():
+    terms = re.findall(r"^- \*\*(.+?)\*\* \((\d\d)\): ", PAGES["GLOSSARY.md"], re.M)
+    assert len(terms) == PAGES["GLOSSARY.md"].count("\n- ")
+    assert [term for term, _ in terms] == sorted((term for term, _ in terms), key=str.lower)
+    for term, tutorial in terms:
+        assert tutorial not in SOURCES or term.lower() in plain(SOURCES[tutorial].read_text()).lower(), term
+
+
+def test_pages_link_to_each_other():
+    for page in PAGES.values():
+        assert set(re.findall(r"\]\((.+?)\)", page)) <= set(notebook.PAGES)
+
+
 # Grades
 
 
@@ -303,7 +358,8 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
 
     assert run("tutorials", "--no-open")[0] == 0
     folder = tmp_path / "eiwref-tutorials"
-    expected = sorted([f"{path.stem}.ipynb" for path in SOURCES.values()] + ["test_exercises.py"])
+    notebooks = [f"{path.stem}.ipynb" for path in SOURCES.values()]
+    expected = sorted([*notebooks, "test_exercises.py", "SYLLABUS.md", "GLOSSARY.md", "NOTATION.md"])
     assert sorted(os.listdir(folder)) == expected
     code, out, _ = run("check", "0")
     assert code == 1

@@ -171,6 +171,7 @@ def test_the_wheel_works_outside_the_checkout(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert "eiwref/data/ngram.safetensors" in names
     assert "eiwref/tutorials/00_the_whole_walk.py" in names
+    assert "eiwref/tutorials/SYLLABUS.md" in names
     assert not [name for name in names if name.startswith("tests")]
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (

@@ -49,6 +49,7 @@ from eiwref.nn.optim import AdamW, warm_up_and_cosine
 from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
 
+FAST = os.environ.get("EIWREF_FAST") == "1"
 _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one thread
 
 # %% [markdown]
@@ -137,14 +138,14 @@ low, width = 0.0, 1.0
 steps = list(exact.trace(predictor, sentence[:4]))
 for axis, (position, step) in zip(axes, enumerate(steps), strict=True):
     cumulative = predictor.cdf(state_after(sentence[:position]))
-    for byte in range(256):
-        share = (cumulative[byte + 1] - cumulative[byte]) / cumulative[-1]
-        kept = byte == step.symbol
-        colour = plots.ORANGE if kept else (plots.SKY if byte % 2 else "#d9eefa")
-        axis.barh(0, share, left=cumulative[byte] / cumulative[-1], color=colour, height=1)
-        if share > 0.02 or kept:
-            middle = (cumulative[byte] / cumulative[-1]) + share / 2
-            axis.text(middle, 0, show.printable(bytes([byte])).replace(" ", "␣"), ha="center", va="center")
+    edges = np.array(cumulative) / cumulative[-1]
+    colours = ["#d9eefa", plots.SKY] * 128
+    colours[step.symbol] = plots.ORANGE
+    axis.broken_barh(list(zip(edges[:-1], np.diff(edges), strict=True)), (-0.5, 1), facecolors=colours)
+    for byte, share in enumerate(np.diff(edges)):
+        if share > 0.02 or byte == step.symbol:
+            name = show.printable(bytes([byte])).replace(" ", "␣")
+            axis.text(edges[byte] + share / 2, 0, name, ha="center", va="center")
     axis.set_xlim(0, 1)
     axis.set_yticks([])
     axis.set_ylabel(f"byte {position}", rotation=0, ha="right", va="center")
@@ -267,15 +268,15 @@ print(f"its code is the first of the cells left: {ranges[-1][0]} = {code:016b} -
 
 # %%
 reader = eiwref.tokenizer("EqualInfoAC[b=16, v=256]")
-texts = builtin.documents("train")
+texts = builtin.documents("train")[: 5 if FAST else None]
 documents = reader.encode_batch(texts)
 network = Transformer(Config(symbols=257, d_model=64, heads=2, layers=2, d_mlp=256, context=128))
 rng = np.random.default_rng(0)
 params = network.init(rng)
 batches = crops(documents, context=128, batch=8, end=256, rng=rng)
-held_out = builtin.documents("held-out")
+held_out = builtin.documents("held-out")[: 3 if FAST else None]
 held_out_ids, size = reader.encode_batch(held_out), sum(map(len, held_out))
-STEPS = 30 if os.environ.get("EIWREF_FAST") else 300
+STEPS = 10 if FAST else 300
 curve = []  # (step, bits per byte on text that M2 has not seen)
 run = train(network, params, batches, AdamW(), lambda step: warm_up_and_cosine(step, STEPS, 20, 6e-3), STEPS)
 for step, newest in run:

@@ -21,6 +21,9 @@ TO_DO = "raise NotImplementedError  # your answer"
 ADAPTER = "test_exercises.py"
 """Travels with the notebooks: the same checks under pytest."""
 
+PAGES = ("SYLLABUS.md", "GLOSSARY.md", "NOTATION.md")
+"""Shared by all tutorials; they travel, too."""
+
 
 class Cell(NamedTuple):
     kind: str  # "code" or "markdown"
@@ -81,12 +84,12 @@ def notebook(text: str) -> bytes:
 
 
 def copy(target: str | Path, solutions: bool = False) -> tuple[list[Path], list[Path]]:
-    """Write all notebooks and the adapter for pytest to a folder: (files written, files that were there already).
+    """Write notebooks, adapter and pages to a folder: (files written, files that were there already).
 
     What is there stays as it is, since it may be a student's work.
     """
     target = files.make_folder(target)
-    contents = {ADAPTER: (folder() / ADAPTER).read_bytes()}
+    contents = {name: (folder() / name).read_bytes() for name in (ADAPTER, *PAGES)}
     for path in sources().values():
         text = path.read_text(encoding="utf-8")
         contents[f"{path.stem}.ipynb"] = notebook(text if solutions else without_solutions(text))
