@@ -185,12 +185,11 @@ def test_starts_are_those_of_the_windows():
 
 def test_the_command(tmp_path, capsys):
     book = tmp_path / "book"
-    m1 = eiwref.files.data_path("ngram.safetensors")
+    m1 = str(data_path("m1-tiny.safetensors"))
     assert main(["codebook", "-o", str(book), "--predictor", m1, "--held-out", "builtin:held-out", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert book.stat().st_size == found["file_bytes"] < 140_000
-    own = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", M1)
-    ids = own.encode_batch(HELD_OUT)
+    ids = table_walk.segment(Codebook.of(eiwref.load_predictor(book)), HELD_OUT)
     assert found["bytes_per_window"] == sum(map(len, HELD_OUT)) / sum(map(len, ids))
     assert main(["codebook", "builtin:held-out", "-o", str(book), "--predictor", m1]) == 2
     assert "texts, --rounds and --windows likeliest go together" in capsys.readouterr().err
