@@ -17,7 +17,7 @@ from itertools import chain
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend, cli_bench, cli_codebook, cli_course, cli_integer, cli_train, files, show
+from eiwref import backend, cli_bench, cli_codebook, cli_course, cli_integer, cli_reproduce, cli_train, files, show
 from eiwref.cli_options import count as _count
 from eiwref.cli_options import seed as _seed
 from eiwref.corpus import sources
@@ -346,6 +346,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_train.add_commands(add, texts)
     cli_integer.add_commands(add, texts)
     cli_codebook.add_commands(add, texts)
+    cli_reproduce.add_commands(add)
 
     command = add("eval", _network, "bits/byte of an M2 on a text, and what they cost")
     command.add_argument("model", metavar="M2")

@@ -176,13 +176,14 @@ def run(
     checkpoint_every: int = 100,
     evaluate_every: int = 100,
     workers: int = 0,
+    quiet: bool = False,
 ) -> Done:
     """Train, from the folder's newest checkpoint or from the beginning, and keep everything in the folder.
 
     `tokens`: a stream of ids (`corpus/tokens.py`). `workers`: processes that share each batch (`nn/parallel.py`);
     with none the readable layers take the steps, as they must on a GPU. Both `..._every` count steps; the last
-    step has checkpoint and evaluation too. Raises `ModelError` where `loop` does, and before the first step if
-    memory will not do.
+    step has checkpoint and evaluation too. `quiet`: no progress bar. Raises `ModelError` where `loop` does, and
+    before the first step if memory will not do.
     """
     optimizer, config = OPTIMIZERS[plan.optimizer], network.config
     if network.xp is np:
@@ -210,7 +211,7 @@ def run(
         if folder is not None:
             folder.write(row | {"seconds": round(time.perf_counter() - started, 3)})
 
-    bar = tqdm(total=plan.steps, initial=begun, desc="steps", disable=None)
+    bar = tqdm(total=plan.steps, initial=begun, desc="steps", disable=quiet or None)
     numbers = range(begun + 1, plan.steps + 1)
     with closing(steps), bar, _stop_written(folder, tokens, batches, losses):
         for step, watch in loop(steps, network, batches, plan.learning_rate_at, numbers, past):

@@ -34,6 +34,7 @@ ROOMS = [
     "experiments",
     "plots",
     "run",
+    "reproduce",
     "bench",
     "demo",
     "doctor",
@@ -45,6 +46,7 @@ ROOMS = [
     "cli_train",
     "cli_integer",
     "cli_codebook",
+    "cli_reproduce",
     "cli_sample",
     "cli_bench",
     "cli_course",
@@ -90,6 +92,10 @@ FILES = {
     ],
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
+    "reproduce": [
+        *("material", "grid", "tokens", "trained", "scales", "experiment"),
+        *("claims", "ratios", "page", "registry", ""),
+    ],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],
     "course": ["core", *(f"checks_{tutorial:02}" for tutorial in range(13)), "notebook", "grade", ""],
 }

@@ -18,3 +18,22 @@ def table(name: str) -> dict[str, dict[str, float]]:
         }
         for line in lines
     }
+
+
+@cache
+def values() -> dict[tuple[str, str, str, str], float]:
+    """Every figure of the paper's tables, {(table, tokenizer, size or case, quantity): value}.
+
+    Windows are the paper's, that is, greedy ones, whatever ours of the same name are.
+    """
+    lines = csv.DictReader(read_bytes(data_path("paper/values.csv")).decode().splitlines())
+    return {
+        (line["table"], line["tokenizer"], line["size"], line["quantity"]): float(line["value"]) for line in lines
+    }
+
+
+def value(table: str, tokenizer: str, quantity: str, size: str = "") -> float | None:
+    """One figure, None where the paper gives none; a `SentencePiece` of any vocabulary stands for the paper's."""
+    return values().get(
+        (table, tokenizer.partition("[")[0] if "Piece" in tokenizer else tokenizer, size, quantity)
+    )

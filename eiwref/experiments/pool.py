@@ -14,14 +14,15 @@ def each(function: Callable, items: Iterable, desc: str) -> Iterator:
     """`function` of each item as they become ready, with a bar; each in a process with one thread for BLAS."""
     items = list(items)
     # Begun afresh and not forked: a GPU that this process has opened cannot be used by its copies.
-    with get_context("spawn").Pool(cores(), _prepare) as pool:
+    with get_context("spawn").Pool(cores(), prepare) as pool:
         yield from tqdm(pool.imap_unordered(function, items), total=len(items), desc=desc, disable=None)
         # Left to end by themselves: killed, they would leave locks behind, and Python would complain of them.
         pool.close()
         pool.join()
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """What a process does before its first piece."""
     # Interrupts are for the process that started these: it ends them when it leaves the block.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Networks this small gain nothing from more threads, and the cores are taken.

@@ -1,0 +1,133 @@
+"""How far each method compresses, and what a model without context gains: Tables 1, 2, 3 and 12; no M2 is run."""
+
+from eiwref.experiments import paper
+from eiwref.reproduce.experiment import Experiment
+from eiwref.reproduce.grid import Grid
+from eiwref.reproduce.scales import Scale
+from eiwref.reproduce.tokens import Tokens
+
+V = ("256", "65k")
+WINDOWS = tuple(f"EqualInfoAC[b={b}, v={v}]" for v in V for b in (16, 24, 32, 64, 128))
+
+UNITS = {
+    "tokenizer": "the paper's notation; our windows are stop-cell, the paper's greedy, unless a name says otherwise",
+    "bytes": "bytes of held-out text",
+    "tokens": "tokens of held-out text, documents' ends not counted",
+    "bytes_per_token": "token compression ratio: bytes in / tokens out",
+    "bit_ratio": "bit compression ratio: bits in / bits out; a token has log2 of the vocabulary bits, rounded up",
+    "uniform": "bits/byte if all ids are equally likely",
+    "unigram": "bits/byte under the ids' frequencies in the training text, each raised by one",
+    "gain": "uniform less unigram",
+    "train_bytes": "bytes of text to train on",
+    "train_tokens": "tokens of it",
+}
+
+
+def main_methods(scale: Scale) -> list[str]:
+    """The paper's methods, baselines first."""
+    streams = [f"{name}[v={v}]" for v in V for name in ("AC", "StaticAC", "GZip")]
+    return ["Bytes", scale.subword, *streams, *(spec for spec in WINDOWS if "b=24" not in spec)]
+
+
+def _jobs(scale: Scale) -> list[Tokens]:
+    return [Tokens(spec) for spec in main_methods(scale)]
+
+
+def _table1(scale: Scale, grid: Grid) -> list[dict]:
+    rows = []
+    for spec in (scale.subword, "AC[v=256]", "AC[v=65k]"):
+        found = grid.result(Tokens(spec))
+        token_bits = (found["vocabulary"] - 1).bit_length()
+        rows.append(
+            {
+                "tokenizer": spec,
+                "bytes_per_token": found["bytes_per_token"],
+                "paper_bytes_per_token": paper.value("Table 1", spec, "token_ratio"),
+                "bit_ratio": 8 * found["bytes_per_token"] / token_bits,
+                "paper_bit_ratio": paper.value("Table 1", spec, "bit_ratio"),
+            }
+        )
+    return rows
+
+
+def _ratio_rows(scale: Scale, grid: Grid) -> list[dict]:
+    """Of all methods: Tables 2, 3 and 12 are columns of these."""
+    rows = []
+    for spec in main_methods(scale):
+        found = grid.result(Tokens(spec))
+        held_out, train = found["held_out"], found["train"]
+        uniform, unigram = found["uniform_bits_per_byte"], found["unigram_bits_per_byte"]
+        rows.append(
+            {
+                "tokenizer": spec,
+                "bytes": held_out["bytes"],
+                "tokens": held_out["tokens"],
+                "bytes_per_token": found["bytes_per_token"],
+                "paper_bytes_per_token": paper.value("Table 12", spec, "bytes_per_token"),
+                "uniform": uniform,
+                "paper_uniform": paper.value("Table 3", spec, "uniform_bits_per_byte"),
+                "unigram": unigram,
+                "paper_unigram": paper.value("Table 3", spec, "unigram_bits_per_byte"),
+                "gain": uniform - unigram,
+                "train_bytes": train["bytes"],
+                "train_tokens": train["tokens"],
+            }
+        )
+    return rows
+
+
+RATIO = (("bytes_per_token", "bytes/token", ".3f"), ("paper_bytes_per_token", "the paper's", ".2f"))
+
+EXPERIMENTS = (
+    Experiment(
+        names=("table1",),
+        title="Token and bit compression ratios",
+        jobs=_jobs,
+        rows=_table1,
+        units=UNITS,
+        columns=(
+            ("tokenizer", "tokenizer", ""),
+            *RATIO,
+            ("bit_ratio", "bits in / bits out", ".3f"),
+            ("paper_bit_ratio", "the paper's", ".2f"),
+        ),
+    ),
+    Experiment(
+        names=("table2",),
+        title="What weakening the model or the coder costs in compression",
+        jobs=_jobs,
+        rows=lambda scale, grid: [
+            row for row in _ratio_rows(scale, grid) if "AC[" in row["tokenizer"] and "v=256" in row["tokenizer"]
+        ],
+        units=UNITS,
+        columns=(("tokenizer", "tokenizer", ""), *RATIO),
+    ),
+    Experiment(
+        names=("table3",),
+        title="What a unigram model gains over a uniform one",
+        jobs=_jobs,
+        rows=_ratio_rows,
+        units=UNITS,
+        columns=(
+            ("tokenizer", "tokenizer", ""),
+            ("uniform", "uniform bits/byte", ".3f"),
+            ("paper_uniform", "the paper's", ".3f"),
+            ("unigram", "unigram bits/byte", ".3f"),
+            ("paper_unigram", "the paper's", ".3f"),
+            ("gain", "gain", ".3f"),
+        ),
+    ),
+    Experiment(
+        names=("table12",),
+        title="Bytes and tokens of the text to train on",
+        jobs=_jobs,
+        rows=_ratio_rows,
+        units=UNITS,
+        columns=(
+            ("tokenizer", "tokenizer", ""),
+            *RATIO,
+            ("train_tokens", "training tokens", ","),
+            ("train_bytes", "training bytes", ","),
+        ),
+    ),
+)
