@@ -175,7 +175,7 @@ class Grid:
                         bar.update()
             except BrokenProcessPool:
                 raise EiwrefError(
-                    "a process ended early; if it ran out of memory, take fewer jobs at a time; what is done is kept"
+                    "a process ended early; if it ran out of memory, take fewer jobs at a time; what is done stays"
                 ) from None
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)

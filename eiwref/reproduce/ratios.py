@@ -10,7 +10,7 @@ V = ("256", "65k")
 WINDOWS = tuple(f"EqualInfoAC[b={b}, v={v}]" for v in V for b in (16, 24, 32, 64, 128))
 
 UNITS = {
-    "tokenizer": "the paper's notation; our windows are stop-cell, the paper's greedy, unless a name says otherwise",
+    "tokenizer": "the paper's notation; our windows are stop-cell, the paper's greedy, unless a name says so",
     "bytes": "bytes of held-out text",
     "tokens": "tokens of held-out text, documents' ends not counted",
     "bytes_per_token": "token compression ratio: bytes in / tokens out",
