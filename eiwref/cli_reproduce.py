@@ -1,6 +1,8 @@
 """`eiwref reproduce`: tables, figures and claims of the paper, at a scale."""
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,14 +10,17 @@ from eiwref import backend, show
 from eiwref.backend import cores
 from eiwref.cli_options import count
 from eiwref.errors import EiwrefError
+from eiwref.experiments import paper
+from eiwref.experiments.result import Result
 from eiwref.files import data_path, make_folder
 from eiwref.predictors import store
-from eiwref.reproduce import page, registry
+from eiwref.reproduce import cost, ledger, page, registry
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.material import Material, excerpt
 from eiwref.reproduce.scales import SCALES
+from eiwref.reproduce.tokens import Tokens
 
-ALL = "all"
+LEDGER = "ledger"
 EXCERPTS = {"train": 16_000, "held-out": 4_000}  # bytes of the built-in text, for smoke
 
 
@@ -23,7 +28,12 @@ def add_commands(add: Callable) -> None:
     """Give the parser its `reproduce`; `add` adds all others."""
     command = add("reproduce", _reproduce, "tables, figures and claims of the paper, run and judged")
     command.add_argument(
-        "what", nargs="*", default=[ALL], metavar="WHAT", help="table3, figure11, C07, or all (default: all)"
+        "what",
+        nargs="*",
+        default=[registry.ALL],
+        metavar="WHAT",
+        help="table3, figure11, C07, or all (default: all); ledger: draw pages, pictures and verdicts anew from "
+        "the results in OUT",
     )
     command.add_argument("--scale", choices=tuple(SCALES), default="smoke", help="default: smoke, in minutes")
     command.add_argument(
@@ -38,37 +48,102 @@ def add_commands(add: Callable) -> None:
     command.add_argument("--work", metavar="FOLDER", help="for tokens and weights, large (default: OUT/work)")
     command.add_argument("--jobs", type=count, metavar="N", help="runs side by side (default: one a core)")
     command.add_argument("--backend", choices=backend.NAMES, default="numpy", help="default: numpy")
-    command.add_argument(
-        "--start", action="store_true", help="for scale paper, which otherwise prints what it would cost"
-    )
+    command.add_argument("--plan", action="store_true", help="print every training run and its cost, run nothing")
+    command.add_argument("--start", action="store_true", help="for scale paper, which otherwise prints its plan")
 
 
 def _reproduce(options) -> int:
     scale, out = SCALES[options.scale], Path(options.out or f"eiwref-{options.scale}")
-    experiments = _named(options.what)
-    if scale.name == "paper" and not options.start:
-        return _plan(options, scale, experiments)
+    if options.what == [LEDGER]:
+        return _redraw(options, out)
+    experiments = registry.asked(options.what)
+    if options.plan or (scale.name == "paper" and not options.start):
+        return _plan(options, scale, out, experiments)
     backend.array_module(options.backend)
     material = _material(options, scale, out)
     material.check()
     grid = Grid(out, material, options.backend)
     stale = grid.stale()
-    results = [registry.make(each, scale, grid, options.command, options.jobs or cores()) for each in experiments]
+    failures = grid.run(registry.jobs(experiments, scale), options.jobs or cores())
+    command = _settings(options)
+    made = {each.name: registry.make(each, scale, grid, command) for each in experiments}
+    results = {name: result for name, result in made.items() if result is not None}
+    claims, others = _judge(results, out)
+    missing = [f"{name}: is not made, as some of its runs failed" for name in made if name not in results]
+    for sentence in (*failures, *missing):
+        print(f"eiwref: {' '.join(sentence.split())}", file=sys.stderr)
     if options.json:
-        print(json.dumps({"stale": stale, "results": {result.name: result.rows for result in results}}, indent=1))
+        rows = {name: result.rows for name, result in results.items()}
+        found = {"stale": [*stale, *others], "failed": failures, "results": rows, "claims": claims}
+        print(json.dumps(found, indent=1))
+    else:
+        for experiment in experiments:
+            if experiment.name in results:
+                result = results[experiment.name]
+                print(f"{result.title}\n\n{show.table(*page.table(experiment, result.rows))}\n")
+        _show_claims(claims)
+        if stale or others:
+            print(f"left out, of another version, scale, text or M1: {', '.join([*stale, *others])}")
+        print(f"written: {out}")
+    return 2 if failures else 0
+
+
+def _judge(results: dict[str, Result], out: Path) -> tuple[list[dict], list[str]]:
+    """(claims that rest on these results, files in `out` of another scale, text, M1 or version)
+
+    The ledger in `out` is of all results there that belong together with these.
+    """
+    if not results:
+        return [], []
+    like = ledger.settings(next(iter(results.values())))
+    saved = ledger.saved(out)
+    others = [name for name, result in saved.items() if ledger.settings(result) != like]
+    found = ledger.write({name: result for name, result in saved.items() if name not in others}, out)
+    claims = [entry for entry in found["claims"] if {each["name"] for each in entry["rests_on"]} <= set(results)]
+    return claims, [f"{name}.json" for name in others]
+
+
+def _show_claims(claims: list[dict]) -> None:
+    if claims:
+        columns = ("id", "verdict", "claim", "paper", "ours")
+        lines = [[entry[name] for name in columns] for entry in claims]
+        print(f"{show.table(['', 'verdict', 'the paper says', 'its value', 'ours'], lines)}\n")
+
+
+def _redraw(options, out: Path) -> int:
+    """The ledger, pages and pictures again, of what lies in `out`."""
+    found = ledger.redraw(out)
+    if options.json:
+        print(json.dumps(found, indent=1))
         return 0
-    for experiment, result in zip(experiments, results, strict=True):
-        print(f"{result.title}\n\n{show.table(*page.table(experiment, result.rows))}\n")
-    if stale:
-        print(f"left out, of another version, text or M1: {', '.join(stale)}")
-    print(f"written: {out}")
+    _show_claims(found["claims"])
+    print(f"drawn anew: {out}")
     return 0
 
 
-def _named(what: list[str]) -> list:
-    if ALL in what:
-        return list(registry.EXPERIMENTS)
-    return list({found.name: found for found in map(registry.named, what)}.values())
+def _plan(options, scale, out: Path, experiments) -> int:
+    """What would be run, and what it would cost; nothing is."""
+    planned = cost.plan(registry.jobs(experiments, scale), _bytes_per_token(options, scale, out))
+    if options.json:
+        print(json.dumps({"scale": scale.name} | planned, indent=1))
+    else:
+        print(f"Scale {scale.name}\n\n{cost.show(planned)}")
+    return 0
+
+
+def _bytes_per_token(options, scale, out: Path) -> Callable[[str], float | None]:
+    """By tokenizer: of the text to train on if `out` has it, else of the paper's Table 12, else None."""
+    grid = None
+    if (out / "runs").is_dir() and (scale.name == "smoke" or (options.text and options.held_out)):
+        grid = Grid(out, _material(options, scale, out), options.backend)
+
+    def of(spec: str) -> float | None:
+        found = grid and grid.found(Tokens(spec))
+        if found is None:
+            return paper.value("Table 12", spec, "bytes_per_token")
+        return found.result["train"]["bytes"] / found.result["train"]["tokens"]
+
+    return of
 
 
 def _material(options, scale, out: Path) -> Material:
@@ -83,6 +158,13 @@ def _material(options, scale, out: Path) -> Material:
     return Material(*map(tuple, given), m1, work)
 
 
-def _plan(options, scale, experiments) -> int:
-    """What it would take, by the paper's own count."""
-    raise NotImplementedError
+def _settings(options) -> str:
+    """The options that make results what they are, as typed."""
+    words = ["--scale", options.scale]
+    for name in ("text", "held_out", "predictor"):
+        given = getattr(options, name)
+        if given is not None:
+            words += [f"--{name.replace('_', '-')}", *([given] if isinstance(given, str) else given)]
+    if options.backend != "numpy":
+        words += ["--backend", options.backend]
+    return shlex.join(words + ["--start"] * options.start)

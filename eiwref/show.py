@@ -81,7 +81,7 @@ def verdict(row: dict) -> str:
 def table(header: list[str], rows: list[list[str]]) -> str:
     """Columns aligned for a terminal: the first to the left, numbers to the right."""
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
-    numeric = [all(row[i][:1].isdigit() or row[i] in "–" for row in rows) for i in range(len(header))]
+    numeric = [all(row[i].lstrip("+−")[:1].isdigit() or row[i] in "–" for row in rows) for i in range(len(header))]
     lines = []
     for line in [header, *rows]:
         cells = [

@@ -1,8 +1,10 @@
 """Independent pieces of an experiment, as many at a time as there are cores."""
 
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -27,3 +29,10 @@ def prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Networks this small gain nothing from more threads, and the cores are taken.
     threadpool_limits(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process that is killed cannot end those it started."""
+    parent_process().join()
+    os._exit(1)

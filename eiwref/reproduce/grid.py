@@ -9,19 +9,20 @@ locked, and whoever comes second waits and takes its result.
     OUT/runs/trained-0f3a9c....json   what a job found, with key, settings, seconds and machine
     WORK/0f3a9c.../                   what it left for others: tokens, weights, checkpoints; may be deleted
 
-A result of another version of the same work (`Job.version`, or the package's) is never used, only reported.
+A result of another version of the same work (`Job.version`, or the package's) is never used, only reported. A job
+that fails (with an `EiwrefError`) stops those that need it and no others.
 """
 
 import json
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple
@@ -33,7 +34,10 @@ from eiwref.errors import EiwrefError
 from eiwref.experiments.pool import prepare
 from eiwref.experiments.result import environment
 from eiwref.files import make_folder, read_bytes, write_bytes
-from eiwref.reproduce.material import Material
+from eiwref.nn.transformer import Config
+from eiwref.predictors import subword
+from eiwref.reproduce.material import SUBWORD, Material
+from eiwref.run import Plan
 
 FORMAT = "eiwref.run.1"
 DIGITS = 16  # of a key, in names of files: 64 bits
@@ -42,6 +46,13 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+
+class Training(NamedTuple):
+    """The network that a job trains, and how; no plan where that hangs on bytes per token, which are not known."""
+
+    config: Config
+    plan: Plan | None
 
 
 @dataclass(frozen=True)
@@ -62,11 +73,19 @@ class Job:
         """How long it takes beside others, in any unit: the longest begin first."""
         return 1.0
 
+    def training(self, bytes_per_token: float | None) -> Training | None:
+        """What it trains, so that its cost can be told before it is run; None where it trains nothing."""
+        return None
+
     def make(self, place: "Place") -> dict:
         raise NotImplementedError
 
     def describe(self) -> dict:
         return {"kind": type(self).__name__.lower(), "version": self.version} | asdict(self)
+
+    def __str__(self) -> str:
+        settings = (f"{field.name}={getattr(self, field.name)}" for field in fields(self))
+        return f"{type(self).__name__.lower()} ({', '.join(settings)})"
 
 
 class Found(NamedTuple):
@@ -115,17 +134,16 @@ class Grid:
         return found.result
 
     def stale(self) -> list[str]:
-        """The names of results in `out` that are of another version, other text or another M1."""
-        names = []
-        for path in sorted(self._runs.glob("*.json")):
-            try:
-                data = json.loads(read_bytes(path))
-                about = data["about"]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                about = None
-            if about != self.about or data["job"]["version"] != _versions().get(data["job"]["kind"]):
-                names.append(path.name)
-        return names
+        """The names of results in `out` that are of another version, other text or another M1, or damaged."""
+        versions = _versions()
+        return [path.name for path in sorted(self._runs.glob("*.json")) if not self._is_current(path, versions)]
+
+    def _is_current(self, path: Path, versions: dict[str, int]) -> bool:
+        try:
+            data = json.loads(read_bytes(path))
+            return data["about"] == self.about and data["job"]["version"] == versions.get(data["job"]["kind"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
 
     def missing(self, jobs: Iterable[Job]) -> list[Job]:
         """Those of the jobs, and of what they need, that have no result yet: what is needed stands first."""
@@ -141,44 +159,62 @@ class Grid:
             visit(job)
         return list(ordered)
 
-    def run(self, jobs: Iterable[Job], workers: int) -> None:
+    def run(self, jobs: Iterable[Job], workers: int) -> list[str]:
         """Run what has no result yet, `workers` jobs at a time, each in a process with one thread for BLAS.
 
-        On a GPU one after another, in this process.
+        On a GPU one after another, in this process. Returns a sentence for each job that failed; all that do not
+        need it are run. Raises `PredictorError` before the first if one needs a library that is not installed.
         """
-        missing = self.missing(jobs)
-        with tqdm(total=len(missing), desc="runs", disable=None) as bar:
+        left = dict.fromkeys(self.missing(jobs))
+        if any(SUBWORD in str(job) for job in left):
+            subword.library()
+        failures = []
+        with tqdm(total=len(left), desc="runs", disable=None) as bar:
             if workers < 2 or self.backend != "numpy":
-                for job in missing:
-                    bar.set_postfix_str(self._name(job))
-                    self.make(job)
+                ended = self._one_by_one(left, bar.set_postfix_str)
+            else:
+                ended = self._side_by_side(left, workers, bar.set_postfix_str)
+            with closing(ended):
+                for job, error in ended:
                     bar.update()
-                return
-            self._run_many(missing, workers, bar)
+                    if error is not None:
+                        dropped = _drop(left, job)
+                        bar.update(dropped)
+                        without = f"; {dropped} more that need it were not run" if dropped else ""
+                        failures.append(f"{job}: {error}{without}")
+        return failures
 
-    def _run_many(self, missing: list[Job], workers: int, bar) -> None:
-        left, under_way = dict.fromkeys(missing), {}
-        material = replace(self.material)  # without what this process has read by it
-        # Begun afresh and not forked, as threads of BLAS are not copied.
-        with ProcessPoolExecutor(workers, get_context("spawn"), prepare) as pool:
+    def _one_by_one(self, left: dict[Job, None], say: Callable[[str], None]) -> Iterator[tuple]:
+        """(job, its error or None) as they end; takes them out of `left`, where what is needed stands first."""
+        while left:
+            job = next(iter(left))
+            del left[job]
+            say(self._name(job))
             try:
-                while left or under_way:
-                    open_ones = left.keys() | set(under_way.values())
-                    ready = [job for job in left if not open_ones & set(job.needs())]
-                    for job in sorted(ready, key=lambda job: -job.cost())[: workers - len(under_way)]:
-                        del left[job]
-                        under_way[pool.submit(_make, self.out, material, job)] = job
-                    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        future.result()
-                        bar.set_postfix_str(self._name(under_way.pop(future)))
-                        bar.update()
-            except BrokenProcessPool:
-                raise EiwrefError(
-                    "a process ended early; if it ran out of memory, take fewer jobs at a time; what is done stays"
-                ) from None
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                self.make(job)
+            except EiwrefError as error:
+                yield job, error
+            else:
+                yield job, None
+
+    def _side_by_side(self, left: dict[Job, None], workers: int, say: Callable[[str], None]) -> Iterator[tuple]:
+        """The same in processes."""
+        material = replace(self.material)  # without what this process has read by it
+        under_way: dict[Future, Job] = {}
+        with _processes(workers) as pool:
+            while left or under_way:
+                open_ones = left.keys() | set(under_way.values())
+                ready = [job for job in left if not open_ones & set(job.needs())]
+                for job in sorted(ready, key=lambda job: -job.cost())[: workers - len(under_way)]:
+                    del left[job]
+                    under_way[pool.submit(_make, self.out, material, job)] = job
+                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    job, error = under_way.pop(future), future.exception()
+                    if error is not None and not isinstance(error, EiwrefError):
+                        raise error
+                    say(self._name(job))
+                    yield job, error
 
     def make(self, job: Job) -> Found:
         """The job's result, by waiting for another process that is at it, or by running it here."""
@@ -256,9 +292,39 @@ def _versions() -> dict[str, int]:
     return kinds
 
 
+def _drop(left: dict[Job, None], failed: Job) -> int:
+    """Take out of `left` whatever needs the failed job, by others too; returns how many."""
+    lost = {failed}
+    for job in list(left):  # what is needed stands first
+        if lost & set(job.needs()):
+            lost.add(job)
+            del left[job]
+    return len(lost) - 1
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes that ends with the block, at once if by an interrupt or an error."""
+    others = set(active_children())
+    # Begun afresh and not forked, as threads of BLAS are not copied.
+    with ProcessPoolExecutor(workers, get_context("spawn"), prepare) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool:
+            raise EiwrefError(
+                "a process ended early; if it ran out of memory, take fewer jobs at a time; what is done stays"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - others:
+                process.terminate()
+            raise
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with this process, however it ends; wait while another process holds it."""
+    make_folder(path.parent)
     with open(path, "ab") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -8,6 +8,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from eiwref.corpus import builtin, sources
@@ -62,7 +63,8 @@ class Material:
         """`spec` under M1; a `SentencePiece` under a subword model counted on the training text, once."""
         if not spec.startswith(SUBWORD):
             return tokenizer(spec, self.predictor)
-        path = Path(self.work) / f"subword-{spec.partition('=')[2].rstrip(']')}.safetensors"
+        counted = sha256(json.dumps(self.about["train"]).encode()).hexdigest()
+        path = Path(self.work) / f"subword-{_pieces(spec)}-{counted[:16]}.safetensors"
         if not path.exists():
             write_bytes(path, dump(Subword.fit(self.texts("train"), _pieces(spec))))
         return tokenizer(spec, parse(read_bytes(path), str(path))[0])

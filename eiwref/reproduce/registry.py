@@ -1,4 +1,4 @@
-"""All tables and figures by name, and how one is made."""
+"""All tables, figures and claims by name, and how a result is made of what the jobs found."""
 
 import re
 import time
@@ -8,32 +8,56 @@ from eiwref.errors import EiwrefError
 from eiwref.experiments.result import Result, environment
 from eiwref.files import make_folder, write_bytes
 from eiwref.reproduce import page, ratios
+from eiwref.reproduce.claims import Claim
 from eiwref.reproduce.experiment import Experiment
-from eiwref.reproduce.grid import Grid
+from eiwref.reproduce.grid import Grid, Job
 from eiwref.reproduce.scales import Scale
 
 EXPERIMENTS: tuple[Experiment, ...] = (*ratios.EXPERIMENTS,)
-BY_NAME = {name: experiment for experiment in EXPERIMENTS for name in experiment.names}
+CLAIMS: tuple[Claim, ...] = ()
+
+ALL = "all"
 
 
-def named(name: str) -> Experiment:
-    """Raises `EiwrefError` for a table or figure that is not one."""
-    plain = name.lower().replace(" ", "")
-    if plain not in BY_NAME:
-        raise EiwrefError(f"{name!r} is no table or figure of ours, expected one of {', '.join(BY_NAME)}, or all")
-    return BY_NAME[plain]
+def asked(what: list[str]) -> list[Experiment]:
+    """The tables and figures that are named, by themselves or by a claim that rests on them.
+
+    Raises `EiwrefError` for what is neither.
+    """
+    found = {}
+    for name in what:
+        plain = name.lower().replace(" ", "")
+        claims = [claim for claim in CLAIMS if claim.id.lower() == plain]
+        names = [plain, *(need for claim in claims for need in claim.needs)]
+        chosen = [each for each in EXPERIMENTS if plain == ALL or set(names) & set(each.names)]
+        if not chosen:
+            known = [*(name for each in EXPERIMENTS for name in each.names), *(claim.id for claim in CLAIMS)]
+            raise EiwrefError(
+                f"{name!r} is no table, figure or claim of ours, expected one of {', '.join(known)}, or all"
+            )
+        found |= {each.name: each for each in chosen}
+    return list(found.values())
 
 
-def make(experiment: Experiment, scale: Scale, grid: Grid, command: str, workers: int) -> Result:
-    """The result, its jobs run first if need be; data, page and picture go to the grid's folder."""
+def jobs(experiments: list[Experiment], scale: Scale) -> list[Job]:
+    """What they ask for together, each once."""
+    return list(dict.fromkeys(job for each in experiments for job in each.jobs(scale)))
+
+
+def make(experiment: Experiment, scale: Scale, grid: Grid, options: str) -> Result | None:
+    """The result of jobs that have been run, None if one has no result.
+
+    Data, page and picture go to the grid's folder. `options`: of the command that makes it.
+    """
     started = time.perf_counter()
-    grid.run(experiment.jobs(scale), workers)
-    runs = [grid.found(job) for job in dict.fromkeys(experiment.jobs(scale))]
+    runs = [grid.found(job) for job in jobs([experiment], scale)]
+    if None in runs:
+        return None
     result = Result(
         name=experiment.name,
         title=f"{' and '.join(map(_readable, experiment.names))}: {experiment.title}",
-        command=command,
-        settings={"scale": scale.name, "seeds": list(scale.seeds)}
+        command=f"eiwref reproduce {experiment.name} {options}",
+        settings={"scale": scale.name, "seeds": sorted({run.job["seed"] for run in runs if "seed" in run.job})}
         | grid.about
         | {"runs": [run.key for run in runs]},
         units=experiment.units,
@@ -41,17 +65,16 @@ def make(experiment: Experiment, scale: Scale, grid: Grid, command: str, workers
         seconds=round(sum(run.seconds for run in runs) + time.perf_counter() - started, 1),
         environment=environment(),
     )
-    write(experiment, result, grid.out)
+    result.save(make_folder(grid.out) / f"{result.name}.json")
+    draw(experiment, result, grid.out)
     return result
 
 
-def write(experiment: Experiment, result: Result, out: Path) -> None:
-    """Data, page and picture of a result."""
-    folder = make_folder(out)
-    result.save(folder / f"{result.name}.json")
-    write_bytes(folder / f"{result.name}.md", page.markdown(experiment, result).encode("utf-8"))
+def draw(experiment: Experiment, result: Result, out: Path) -> None:
+    """Page and picture of a saved result."""
+    write_bytes(out / f"{result.name}.md", page.markdown(experiment, result).encode("utf-8"))
     if experiment.draw is not None:
-        write_bytes(folder / f"{result.name}.png", experiment.draw(result))
+        write_bytes(out / f"{result.name}.png", experiment.draw(result))
 
 
 def _readable(name: str) -> str:

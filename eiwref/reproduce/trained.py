@@ -16,9 +16,10 @@ from eiwref.evaluate import flops_per_byte, model_bits
 from eiwref.m2 import M2, m1_config
 from eiwref.nn import sizes
 from eiwref.nn.transformer import Config, Transformer
-from eiwref.reproduce.grid import Job, Place
+from eiwref.reproduce.grid import Job, Place, Training
 from eiwref.reproduce.tokens import Tokens, documents
 from eiwref.run import Folder, HeldOut, Plan, run
+from eiwref.tokenizers.registry import vocabulary
 
 UNITS = ("bytes", "tokens", "flops")
 CURVE = 40  # points
@@ -52,15 +53,14 @@ class Trained(Job):
         config = sizes.config(self.size, reader.vocab_size + 1, self.context)
         network = Transformer(config, place.xp)
         bytes_per_token = text["train"]["bytes"] / text["train"]["tokens"]
-        steps = self.steps(config, bytes_per_token)
-        plan = Plan(steps, self.batch, "adamw", LEARNING_RATE, max(1, steps // 20), self.seed)
+        plan = self.plan(config, bytes_per_token)
         held_out = documents(folder, "held_out")
         done = self._train(place, network, stream, plan, held_out)
         M2(reader, network, done.params, stream.counts[:-1]).save(place.folder / FILE)
         rmtree(place.folder / "run")  # checkpoints are larger than the M2
         size, count = text["held_out"]["bytes"], text["held_out"]["tokens"]
         bits = model_bits(network, done.params, held_out)
-        seen = steps * self.batch * self.context
+        seen = plan.steps * self.batch * self.context
         ratio, m1 = text["bytes_per_token"], m1_config(reader)
         return {
             "bits_per_byte": bits / size,
@@ -68,7 +68,7 @@ class Trained(Job):
             "bytes_per_token": ratio,
             "parameters": config.parameters,
             "parameters_in_all": sum(int(np.prod(shape)) for shape in network.shapes().values()),
-            "steps": steps,
+            "steps": plan.steps,
             "tokens_seen": seen,
             "bytes_seen": round(seen * bytes_per_token),
             "training_flops": 6 * config.parameters * seen,
@@ -83,6 +83,16 @@ class Trained(Job):
         """How many steps the amount is, one at least."""
         each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": 6.0 * config.parameters}
         return max(1, round(self.amount / (each[self.unit] * self.batch * self.context)))
+
+    def plan(self, config: Config, bytes_per_token: float) -> Plan:
+        """Half a cosine after a warm-up of a twentieth of the steps."""
+        steps = self.steps(config, bytes_per_token)
+        return Plan(steps, self.batch, "adamw", LEARNING_RATE, max(1, steps // 20), self.seed)
+
+    def training(self, bytes_per_token):
+        config = sizes.config(self.size, vocabulary(self.tokenizer) + 1, self.context)
+        known = bytes_per_token is not None or self.unit != "bytes"
+        return Training(config, self.plan(config, bytes_per_token or 1.0) if known else None)
 
     def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list):
         """Train, from the last checkpoint if there is one."""

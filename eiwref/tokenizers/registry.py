@@ -113,6 +113,21 @@ def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
         raise PredictorError(f"{canonical}: {error}") from None
 
 
+def vocabulary(spec: str) -> int:
+    """How many ids the tokenizer called `spec` has, told by its name; raises `SpecError` as `tokenizer` does.
+
+    >>> vocabulary("EqualInfoAC[b=16, v=65k]")
+    65536
+    """
+    name, values = _parse(spec)
+    if name == "Bytes":
+        return 256
+    chosen = _OPTIONS[name]["v"][values["v"]]
+    if name == "SentencePiece":
+        return chosen
+    return (1 << chosen) + (values.get("delimiters") == "yes")
+
+
 def load(path: str | Path) -> Tokenizer:
     """The tokenizer that `Tokenizer.save` wrote."""
     predictor, settings = parse(read_bytes(path), str(path))

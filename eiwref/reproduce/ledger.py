@@ -1,0 +1,142 @@
+"""The ledger: every claim that saved results can judge, with its verdict, as a page, as data and as a picture.
+
+Made of saved results alone, so that whoever has them can make it again. Results of different scales, texts, M1s or
+versions are not put together.
+"""
+
+import json
+import shlex
+from pathlib import Path
+
+from eiwref.errors import EiwrefError
+from eiwref.experiments.result import Result
+from eiwref.files import write_bytes
+from eiwref.reproduce import draw_ledger, page, registry
+from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim
+
+VERDICTS = (REPRODUCED, NOT_AT_THIS_SCALE, CONTRADICTED)
+NAME = "LEDGER"
+
+
+def saved(folder: Path) -> dict[str, Result]:
+    """The results that lie in a folder, by name."""
+    paths = [folder / f"{experiment.name}.json" for experiment in registry.EXPERIMENTS]
+    return {path.stem: Result.load(path) for path in paths if path.exists()}
+
+
+def settings(result: Result) -> dict:
+    """What must be alike of results that are judged together: scale, texts, M1, what computed, version."""
+    return {name: value for name, value in result.settings.items() if name not in ("seeds", "runs")}
+
+
+def make(results: dict[str, Result]) -> dict:
+    """The ledger as plain data; raises `EiwrefError` for results that do not belong together, or for none."""
+    if not results:
+        raise EiwrefError("there are no results to judge claims by")
+    first, *others = results.values()
+    for other in others:
+        if settings(other) != settings(first):
+            raise EiwrefError(
+                f"{first.name} and {other.name} are of different scales, texts, M1s or versions; keep them in "
+                "folders of their own"
+            )
+    rows = {name: result.rows for name, result in results.items()}
+    judged = [claim for claim in registry.CLAIMS if set(claim.needs) <= set(rows)]
+    return {
+        "settings": settings(first),
+        "claims": [_entry(claim, rows, [results[name] for name in claim.needs]) for claim in judged],
+        "not_judged": [
+            {"id": claim.id, "claim": claim.claim, "needs": list(claim.needs)}
+            for claim in registry.CLAIMS
+            if claim not in judged
+        ],
+    }
+
+
+def _entry(claim: Claim, rows: dict[str, list[dict]], results: list[Result]) -> dict:
+    judgement = claim.judge(rows)
+    options = shlex.split(results[0].command)[3:]  # after "eiwref reproduce NAME"
+    return {
+        "id": claim.id,
+        "where": claim.where,
+        "claim": claim.claim,
+        "paper": claim.paper,
+        "ours": judgement.value,
+        "verdict": judgement.verdict,
+        "rule": claim.rule,
+        "trend": judgement.trend,
+        "seeds": sorted({seed for result in results for seed in result.settings["seeds"]}),
+        "command": shlex.join(["eiwref", "reproduce", claim.id, *options]),
+        "rests_on": [{"name": result.name, "title": result.title} for result in results],
+    }
+
+
+def write(results: dict[str, Result], folder: Path) -> dict:
+    """Make it and write page, data and picture; nothing where no claim can be judged. Returns the data."""
+    ledger = make(results)
+    if ledger["claims"]:
+        write_bytes(folder / "ledger.json", (json.dumps(ledger, indent=1) + "\n").encode("ascii"))
+        write_bytes(folder / f"{NAME}.md", markdown(ledger).encode("utf-8"))
+        write_bytes(folder / "ledger.png", draw_ledger.ledger(ledger))
+    return ledger
+
+
+def redraw(folder: Path) -> dict:
+    """Page and picture of every result that lies in a folder, and the ledger, all made anew; nothing is run."""
+    results = saved(folder)
+    if not results:
+        raise EiwrefError(f"{folder}: holds no results of eiwref reproduce")
+    for experiment in registry.EXPERIMENTS:
+        if experiment.name in results:
+            registry.draw(experiment, results[experiment.name], folder)
+    return write(results, folder)
+
+
+def counts(ledger: dict) -> dict[str, int]:
+    """How many claims ended with which verdict."""
+    ends = [entry["verdict"] for entry in ledger["claims"]]
+    return {verdict: ends.count(verdict) for verdict in VERDICTS}
+
+
+def markdown(ledger: dict) -> str:
+    """The page: how many ended how, a table of all claims, then each with its rule."""
+    claims, others = ledger["claims"], ledger["not_judged"]
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts(ledger).items())
+    lines = [
+        "# The paper's claims, each with its verdict",
+        "",
+        f"**Of {len(claims)} claims: {summary}.**",
+        "",
+        "![Every claim with its verdict](ledger.png)",
+        "",
+        page.made_on(ledger["settings"]),
+        "",
+        "| | where | the paper says | its value | ours | verdict |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in claims:
+        link = f"[{entry['id']}](#{entry['id'].lower()})"
+        cells = [link, *(page.plain(entry[name]) for name in ("where", "claim", "paper", "ours", "verdict"))]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    if others:
+        lines += ["Not judged, for want of results:", ""]
+        lines += [f"- {each['id']}, {each['claim']}: needs {', '.join(each['needs'])}" for each in others]
+        lines.append("")
+    for entry in claims:
+        links = ", ".join(f"[{each['title']}]({each['name']}.md)" for each in entry["rests_on"])
+        seeds = f"; seeds {', '.join(map(str, entry['seeds']))}" if entry["seeds"] else ""
+        lines += [
+            f"## {entry['id']}",
+            "",
+            f"{entry['where']}: {entry['claim']}. **{entry['verdict'].capitalize()}.**",
+            "",
+            f"- The paper: {entry['paper']}",
+            f"- Ours: {entry['ours']}",
+            f"- Rule: {entry['rule']}",
+            *([f"- Trend: {entry['trend']}"] if entry["trend"] else []),
+            f"- Rests on: {links}{seeds}",
+            f"- Made by `{entry['command']}`",
+            "",
+        ]
+    return "\n".join(lines)
