@@ -95,9 +95,10 @@ def _judge(results: dict[str, Result], out: Path) -> tuple[list[dict], list[str]
     """
     if not results:
         return [], []
-    like = ledger.settings(next(iter(results.values())))
     saved = ledger.saved(out)
-    others = [name for name, result in saved.items() if ledger.settings(result) != like]
+    others = [
+        name for name, result in saved.items() if not all(ledger.alike(result, made) for made in results.values())
+    ]
     found = ledger.write({name: result for name, result in saved.items() if name not in others}, out)
     claims = [entry for entry in found["claims"] if {each["name"] for each in entry["rests_on"]} <= set(results)]
     return claims, [f"{name}.json" for name in others]

@@ -172,6 +172,24 @@ def test_results_of_another_scale_or_text_are_left_out(toys, capsys):
     assert "figure1 and figure2 are of different scales, texts, M1s or versions" in sentence
 
 
+def test_results_of_another_version_are_left_out(toys, monkeypatch, capsys):
+    run(capsys, "reproduce", "figure1", "figure2", "--out", "out", "--jobs", "1")
+    monkeypatch.setattr(Total, "version", 2)
+    code, out, _ = run(capsys, "reproduce", "figure1", "--out", "out", "--jobs", "1", "--json")
+    assert (code, json.loads(out)["stale"]) == (0, [next((toys / "out" / "runs").glob("total-*")).name])
+    monkeypatch.setattr(Square, "version", 2)
+    code, out, _ = run(capsys, "reproduce", "figure1", "--out", "out", "--jobs", "1", "--json")
+    stale = json.loads(out)["stale"]
+    assert [name[:6] for name in stale] == ["square", "square", "square", "total-", "figure"]
+    assert [each["id"] for each in json.loads(out)["claims"]] == ["C01", "C03"]
+    assert [each["id"] for each in json.loads((toys / "out" / "ledger.json").read_text())["claims"]] == [
+        "C01",
+        "C03",
+    ]
+    assert Result.load(toys / "out" / "figure2.json").settings["versions"] == {"square": 1, "total": 1}
+    assert "are of different" in refused(capsys, "reproduce", "ledger", "--out", "out")
+
+
 # The ledger.
 
 

@@ -36,7 +36,7 @@ def plan(jobs: Iterable[Job], bytes_per_token: Callable[[str], float | None]) ->
         ratio = None if name is None else bytes_per_token(name)
         training = job.training(ratio)
         if training is None:
-            others[type(job).__name__.lower()] += 1
+            others[job.describe()["kind"]] += 1
         else:
             runs.append(_run(job, training.config, training.plan, ratio))
     return {

@@ -9,8 +9,8 @@ locked, and whoever comes second waits and takes its result.
     OUT/runs/trained-0f3a9c....json   what a job found, with key, settings, seconds and machine
     WORK/0f3a9c.../                   what it left for others: tokens, weights, checkpoints; may be deleted
 
-A result of another version of the same work (`Job.version`, or the package's) is never used, only reported. A job
-that fails (with an `EiwrefError`) stops those that need it and no others.
+A result of another version of the same work (`version` of the job or of one it needs, or the package's) is never
+used, only reported. A job that fails (with an `EiwrefError`) stops those that need it and no others.
 """
 
 import json
@@ -27,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple
 
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from eiwref.backend import array_module
@@ -81,11 +82,18 @@ class Job:
         raise NotImplementedError
 
     def describe(self) -> dict:
-        return {"kind": type(self).__name__.lower(), "version": self.version} | asdict(self)
+        return {"kind": _kind(type(self)), "version": self.version} | asdict(self)
+
+    def versions(self) -> dict[str, int]:
+        """{kind: version} of it and of all that it needs."""
+        found = {_kind(type(self)): self.version}
+        for need in self.needs():
+            found |= need.versions()
+        return found
 
     def __str__(self) -> str:
         settings = (f"{field.name}={getattr(self, field.name)}" for field in fields(self))
-        return f"{type(self).__name__.lower()} ({', '.join(settings)})"
+        return f"{_kind(type(self))} ({', '.join(settings)})"
 
 
 class Found(NamedTuple):
@@ -109,7 +117,7 @@ class Grid:
 
     def key(self, job: Job) -> str:
         """64 hexadecimal digits of what makes the job's result."""
-        made_of = {"job": job.describe(), "about": self.about}
+        made_of = {"job": job.describe(), "versions": job.versions(), "about": self.about}
         return sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     def found(self, job: Job) -> Found | None:
@@ -135,14 +143,14 @@ class Grid:
 
     def stale(self) -> list[str]:
         """The names of results in `out` that are of another version, other text or another M1, or damaged."""
-        versions = _versions()
-        return [path.name for path in sorted(self._runs.glob("*.json")) if not self._is_current(path, versions)]
+        known = _versions().items()
+        return [path.name for path in sorted(self._runs.glob("*.json")) if not self._is_current(path, known)]
 
-    def _is_current(self, path: Path, versions: dict[str, int]) -> bool:
+    def _is_current(self, path: Path, known) -> bool:
         try:
             data = json.loads(read_bytes(path))
-            return data["about"] == self.about and data["job"]["version"] == versions.get(data["job"]["kind"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+            return data["about"] == self.about and data["versions"].items() <= known
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return False
 
     def missing(self, jobs: Iterable[Job]) -> list[Job]:
@@ -162,7 +170,7 @@ class Grid:
     def run(self, jobs: Iterable[Job], workers: int) -> list[str]:
         """Run what has no result yet, `workers` jobs at a time, each in a process with one thread for BLAS.
 
-        On a GPU one after another, in this process. Returns a sentence for each job that failed; all that do not
+        One worker is this process, as it is on a GPU. Returns a sentence for each job that failed; all that do not
         need it are run. Raises `PredictorError` before the first if one needs a library that is not installed.
         """
         left = dict.fromkeys(self.missing(jobs))
@@ -191,7 +199,8 @@ class Grid:
             del left[job]
             say(self._name(job))
             try:
-                self.make(job)
+                with threadpool_limits(1 if self.backend == "numpy" else None):
+                    self.make(job)
             except EiwrefError as error:
                 yield job, error
             else:
@@ -227,7 +236,7 @@ class Grid:
             (self._folder(job) / "done").touch()
             seconds = round(time.perf_counter() - started, 1)
             found = Found(job.describe(), self.key(job), result, seconds, environment())
-            data = {"format": FORMAT} | found._asdict() | {"about": self.about}
+            data = {"format": FORMAT} | found._asdict() | {"versions": job.versions(), "about": self.about}
             write_bytes(self._path(job), (json.dumps(data, indent=1) + "\n").encode("ascii"))
         return found
 
@@ -244,7 +253,7 @@ class Grid:
         return make_folder(Path(self.material.work) / self.key(job)[:DIGITS])
 
     def _name(self, job: Job) -> str:
-        return f"{type(job).__name__.lower()}-{self.key(job)[:DIGITS]}"
+        return f"{_kind(type(job))}-{self.key(job)[:DIGITS]}"
 
     def _path(self, job: Job) -> Path:
         return self._runs / f"{self._name(job)}.json"
@@ -287,9 +296,13 @@ def _versions() -> dict[str, int]:
     kinds, waiting = {}, [Job]
     while waiting:
         for kind in waiting.pop().__subclasses__():
-            kinds[kind.__name__.lower()] = kind.version
+            kinds[_kind(kind)] = kind.version
             waiting.append(kind)
     return kinds
+
+
+def _kind(job: type[Job]) -> str:
+    return job.__name__.lower()
 
 
 def _drop(left: dict[Job, None], failed: Job) -> int:

@@ -6,6 +6,7 @@ versions are not put together.
 
 import json
 import shlex
+from itertools import combinations
 from pathlib import Path
 
 from eiwref.errors import EiwrefError
@@ -24,26 +25,33 @@ def saved(folder: Path) -> dict[str, Result]:
     return {path.stem: Result.load(path) for path in paths if path.exists()}
 
 
-def settings(result: Result) -> dict:
-    """What must be alike of results that are judged together: scale, texts, M1, what computed, version."""
-    return {name: value for name, value in result.settings.items() if name not in ("seeds", "runs")}
+def alike(one: Result, other: Result) -> bool:
+    """Whether they may be judged together: one scale, texts, M1, backend, and one version of each kind of job."""
+    versions, others = one.settings["versions"], other.settings["versions"]
+    return _common(one) == _common(other) and all(
+        others.get(kind, version) == version for kind, version in versions.items()
+    )
+
+
+def _common(result: Result) -> dict:
+    own = ("seeds", "runs", "versions")
+    return {name: value for name, value in result.settings.items() if name not in own}
 
 
 def make(results: dict[str, Result]) -> dict:
     """The ledger as plain data; raises `EiwrefError` for results that do not belong together, or for none."""
     if not results:
         raise EiwrefError("there are no results to judge claims by")
-    first, *others = results.values()
-    for other in others:
-        if settings(other) != settings(first):
+    for one, other in combinations(results.values(), 2):
+        if not alike(one, other):
             raise EiwrefError(
-                f"{first.name} and {other.name} are of different scales, texts, M1s or versions; keep them in "
+                f"{one.name} and {other.name} are of different scales, texts, M1s or versions; keep them in "
                 "folders of their own"
             )
     rows = {name: result.rows for name, result in results.items()}
     judged = [claim for claim in registry.CLAIMS if set(claim.needs) <= set(rows)]
     return {
-        "settings": settings(first),
+        "settings": _common(next(iter(results.values()))),
         "claims": [_entry(claim, rows, [results[name] for name in claim.needs]) for claim in judged],
         "not_judged": [
             {"id": claim.id, "claim": claim.claim, "needs": list(claim.needs)}

@@ -50,16 +50,18 @@ def make(experiment: Experiment, scale: Scale, grid: Grid, options: str) -> Resu
     Data, page and picture go to the grid's folder. `options`: of the command that makes it.
     """
     started = time.perf_counter()
-    runs = [grid.found(job) for job in jobs([experiment], scale)]
+    asked = jobs([experiment], scale)
+    runs = [grid.found(job) for job in asked]
     if None in runs:
         return None
+    versions = {kind: version for job in asked for kind, version in job.versions().items()}
     result = Result(
         name=experiment.name,
         title=f"{' and '.join(map(_readable, experiment.names))}: {experiment.title}",
         command=f"eiwref reproduce {experiment.name} {options}",
         settings={"scale": scale.name, "seeds": sorted({run.job["seed"] for run in runs if "seed" in run.job})}
         | grid.about
-        | {"runs": [run.key for run in runs]},
+        | {"versions": versions, "runs": [run.key for run in runs]},
         units=experiment.units,
         rows=experiment.rows(scale, grid),
         seconds=round(sum(run.seconds for run in runs) + time.perf_counter() - started, 1),
