@@ -1,4 +1,4 @@
-"""The job that trains an M2: what it measures, that it goes on where it was killed, that what goes wrong is told."""
+"""The job that trains an M2: what it measures, how it goes on where it was killed, what it tells of failures."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from eiwref.errors import Diverged
 from eiwref.evaluate import model_bits
 from eiwref.files import data_path
-from eiwref.nn import watch
+from eiwref.nn import sizes, watch
 from eiwref.reproduce import trained
 from eiwref.reproduce.grid import Grid, Place
 from eiwref.reproduce.material import Material, excerpt
@@ -35,7 +35,7 @@ def test_what_is_measured(grid):
     step, last = found["held_out_curve"][-1]
     assert step == found["steps"]
     assert last == pytest.approx(bits / sum(map(len, some)))
-    assert len(found["held_out_curve"]) <= trained.EARLIER
+    assert len(found["held_out_curve"]) <= JOB.evaluations
     assert found["bits_per_token"] == pytest.approx(found["bits_per_byte"] * found["bytes_per_token"])
     assert found["bytes_seen"] == pytest.approx(JOB.amount, rel=0.05)
     assert sorted(path.name for path in grid.files(JOB).iterdir()) == ["done", trained.FILE]
@@ -48,13 +48,15 @@ def test_bytes_of_documents_without_tokens_are_not_measured(tmp_path):
     for number, text in enumerate((b"", b"one and two and three " * 9, b"", b"four")):
         (texts / f"{number}").write_bytes(text)
     (tmp_path / "train").write_bytes(b"five and six and seven " * 40)
-    material = Material((str(tmp_path / "train"),), (str(texts),), str(data_path("ngram.safetensors")), str(tmp_path))
+    material = Material(
+        (str(tmp_path / "train"),), (str(texts),), str(data_path("ngram.safetensors")), str(tmp_path)
+    )
     found = Grid(tmp_path / "out", material).make(replace(JOB, amount=200)).result
     assert np.isfinite(found["held_out_curve"]).all()
 
 
 def test_units():
-    config = trained.sizes.config("mini", 257, 16)
+    config = sizes.config("mini", 257, 16)
     assert JOB.steps(config, 2.0) == round(2_000 / 2.0 / 32)
     assert replace(JOB, unit="tokens").steps(config, 2.0) == round(2_000 / 32)
     flops = 6 * (config.parameters + 257 * 16)
@@ -112,6 +114,10 @@ def test_training_that_goes_wrong_is_a_result_and_stops_no_other(grid, monkeypat
     other = replace(JOB, seed=1)
     grid.run([JOB, other], workers=1)
     assert "stopped" not in grid.result(other)
+
+
+def test_an_amount_is_one_number_however_written(grid):
+    assert grid.key(replace(JOB, amount=2_000)) == grid.key(replace(JOB, amount=2_000.0))
 
 
 def test_scales_train_what_they_say():

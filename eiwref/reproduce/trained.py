@@ -9,6 +9,7 @@ is what a large vocabulary costs.
 
 from dataclasses import dataclass
 from shutil import rmtree
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,8 +26,8 @@ from eiwref.run import Done, Folder, HeldOut, Plan, run
 UNITS = ("bytes", "tokens", "flops")
 CURVE = 40  # points
 FILE = "m2.safetensors"
-EARLIER = 8  # evaluations on the way, the last one at the end,
-SOME = 16  # on every so-manieth held-out document
+SOME = 16  # every so-manieth held-out document is measured on the way
+EVALUATION = 10  # steps at least from one to the next
 CHECKPOINT = 100  # steps from one to the next, or a tenth of all if that is more
 LEARNING_RATE = 3e-3  # at its highest,
 WIDTH = 128  # up to this width; wider networks take less in proportion
@@ -40,6 +41,8 @@ class Trained(Job):
     """
 
     version = 2
+    evaluations: ClassVar[int] = 8  # on the way, the last one at the end
+
     tokenizer: str
     size: str
     context: int
@@ -48,14 +51,18 @@ class Trained(Job):
     unit: str = "bytes"
     seed: int = 0
 
+    def __post_init__(self):
+        # 4000 and 4000.0 are one job, but would be two texts under the digest.
+        object.__setattr__(self, "amount", float(self.amount))
+
     def needs(self):
         return (Tokens(self.tokenizer),)
 
     def cost(self):
         """FLOPs, if a token of 8 bits holds 2 bytes and one of 16 bits 5."""
-        large = "65k" in self.tokenizer
-        config = sizes.config(self.size, 1 << (16 if large else 8), self.context)
-        return self.steps(config, 5 if large else 2) * self.batch * self.context * _flops(config)
+        token_bits, ratio = (16, 5) if "65k" in self.tokenizer else (8, 2)
+        config = sizes.config(self.size, (1 << token_bits) + 1, self.context)
+        return self.steps(config, ratio) * self.batch * self.context * training_flops(config)
 
     def make(self, place: Place) -> dict:
         text, folder = place.result(self.needs()[0]), place.files(self.needs()[0])
@@ -77,7 +84,7 @@ class Trained(Job):
             "tokens_seen": seen,
             "bytes_seen": round(seen * train_ratio),
             "training_flops": 6 * config.parameters * seen,
-            "training_flops_with_softmax": _flops(config) * seen,
+            "training_flops_with_softmax": training_flops(config) * seen,
             "flops_per_byte": flops_per_byte(config, ratio, m1),
             "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
             "flops_per_byte_of_m2": flops_per_byte(config, ratio),
@@ -101,18 +108,21 @@ class Trained(Job):
 
     def steps(self, config: Config, bytes_per_token: float) -> int:
         """How many steps the amount is, one at least."""
-        each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": _flops(config)}
+        each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": training_flops(config)}
         return max(1, round(self.amount / (each[self.unit] * self.batch * self.context)))
+
+    def watched(self, documents: list[np.ndarray], texts: list[bytes]) -> HeldOut:
+        """What is measured on the way, of the held-out documents' ids and their texts."""
+        some = [(ids, text) for ids, text in zip(documents, texts, strict=True) if text][::SOME]
+        return HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
 
     def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list) -> Done:
         """Train, from the last checkpoint if there is one."""
-        pairs = zip(held_out, place.material.texts("held_out"), strict=True)
-        some = [(ids, text) for ids, text in pairs if text][::SOME]
-        measured = HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
+        measured = self.watched(held_out, place.material.texts("held_out"))
         folder = _NoPicture(place.folder / "run", self.describe(), resume=True, say=lambda _: None)
         workers = 1 if network.xp is np else 0
         checkpoint_every = max(CHECKPOINT, plan.steps // 10)
-        evaluate_every = -(-plan.steps // EARLIER)
+        evaluate_every = max(EVALUATION, -(-plan.steps // self.evaluations))
         return run(network, stream, plan, folder, measured, checkpoint_every, evaluate_every, workers, quiet=True)
 
 
@@ -132,7 +142,7 @@ def load(place: Place, job: Trained) -> M2:
     return M2.load(place.files(job) / FILE, reader.predictor, place.xp)
 
 
-def _flops(config: Config) -> int:
+def training_flops(config: Config) -> int:
     """Of training on one token, the output layer counted."""
     return 6 * (config.parameters + config.d_model * config.symbols)
 
