@@ -93,8 +93,9 @@ FILES = {
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "reproduce": [
-        *("material", "grid", "tokens", "trained", "scales", "experiment"),
-        *("claims", "ratios", "page", "registry", "draw_ledger", "ledger", "cost", ""),
+        *("material", "grid", "tokens", "trained", "scales", "experiment", "statistics"),
+        *("claims", "judging", "ratios", "draw_scaling", "scaling", "scaling_claims", "variants"),
+        *("page", "registry", "draw_ledger", "ledger", "cost", ""),
     ],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],
     "course": ["core", *(f"checks_{tutorial:02}" for tutorial in range(13)), "notebook", "grade", ""],

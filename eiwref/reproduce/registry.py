@@ -7,14 +7,14 @@ from pathlib import Path
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import Result, environment
 from eiwref.files import make_folder, write_bytes
-from eiwref.reproduce import page, ratios
+from eiwref.reproduce import page, ratios, scaling, scaling_claims, variants
 from eiwref.reproduce.claims import Claim
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job
 from eiwref.reproduce.scales import Scale
 
-EXPERIMENTS: tuple[Experiment, ...] = (*ratios.EXPERIMENTS,)
-CLAIMS: tuple[Claim, ...] = ()
+EXPERIMENTS: tuple[Experiment, ...] = (*ratios.EXPERIMENTS, *scaling.EXPERIMENTS, *variants.EXPERIMENTS)
+CLAIMS: tuple[Claim, ...] = tuple(sorted((*scaling_claims.CLAIMS, *variants.CLAIMS), key=lambda claim: claim.id))
 
 ALL = "all"
 

@@ -1,0 +1,108 @@
+"""What the rules for claims about trained M2s share: when small runs may contradict, and how figures move.
+
+A small M2, shortly trained, may fail to show what a large one does. So the opposite of a claim contradicts it only
+in runs as large as the paper's: its sizes, and at least a third of its tokens. All others end "not at this scale",
+with a word on where the figure goes from the smaller size to the larger and from less training to more.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Judgement, Rows
+from eiwref.reproduce.statistics import welch
+
+PAPER_SIZES = ("25m", "113m", "403m", "2b")
+PAPER_TOKENS = 200_000 * 256 * 512
+LONG = PAPER_TOKENS / 3
+LARGE_ONLY = (  # ends the rules that `verdict` applies
+    "Contradicted only by runs of the paper's sizes with a third of its tokens or more; else not at this scale."
+)
+SHARE = 0.25  # of a training, at which "less" is looked at
+SIGNIFICANT = 0.05
+
+
+class Missing(Exception):
+    """A method whose every run went wrong, or that was not run: nothing can be said of it."""
+
+
+def measured(judge: Callable[[Rows], Judgement]) -> Callable[[Rows], Judgement]:
+    """`judge`, but where figures are missing the verdict says so."""
+
+    @wraps(judge)
+    def judged(rows: Rows) -> Judgement:
+        try:
+            return judge(rows)
+        except Missing as missing:
+            return Judgement(NOT_AT_THIS_SCALE, str(missing), "none can be told, as figures are missing")
+
+    return judged
+
+
+def sizes_of(rows: list[dict], tokenizer: str, **more) -> list[dict]:
+    """A method's rows, sizes rising. "SentencePiece" is one of any vocabulary. Raises `Missing`."""
+    found = [
+        row
+        for row in rows
+        if tokenizer in (row["tokenizer"], row["tokenizer"].partition("[")[0])
+        and all(row[name] == value for name, value in more.items())
+    ]
+    if not found:
+        raise Missing(f"{tokenizer} was not run")
+    for row in found:
+        if row["bits_per_byte"] is None:
+            raise Missing(f"{tokenizer}, {row['size']}: training went wrong for every seed")
+    return found
+
+
+def only(rows: list[dict], tokenizer: str, **more) -> dict:
+    """The row of a method at the smallest size."""
+    return sizes_of(rows, tokenizer, **more)[0]
+
+
+def verdict(holds: bool, rows: list[dict]) -> str:
+    """By the rule above; `rows`: those of which the claim speaks."""
+    if holds:
+        return REPRODUCED
+    large = all(row["size"] in PAPER_SIZES and row["tokens_seen"] >= LONG for row in rows)
+    return CONTRADICTED if large else NOT_AT_THIS_SCALE
+
+
+def differ(first: dict, second: dict) -> bool:
+    """Whether two rows' means differ by Welch's test; not, where there are too few seeds to say."""
+    test = welch(first["each"], second["each"])
+    return test is not None and test.p < SIGNIFICANT
+
+
+def p_of(first: dict, second: dict) -> str:
+    """Its p in words."""
+    test = welch(first["each"], second["each"])
+    return "p unknown, for want of seeds" if test is None else f"p = {test.p:.2g}"
+
+
+def at_sizes(rows: list[dict], name: str = "bits_per_byte") -> str:
+    """ "1.25 (25m), 1.12 (113m)"."""
+    return ", ".join(f"{row[name]:.3f} ({row['size']})" for row in rows)
+
+
+def gap_trend(what: str, first: list[dict], second: list[dict]) -> str:
+    """How bits/byte of one method less another's move with size and with training; alone for one size."""
+    pairs = list(zip(first, second, strict=True))
+    parts = []
+    if len(pairs) > 1:
+        gaps = ", ".join(f"{a['bits_per_byte'] - b['bits_per_byte']:+.3f} ({a['size']})" for a, b in pairs)
+        parts.append(f"{what} by size: {gaps}")
+    a, b = pairs[-1]
+    early, late = (_on_the_way(a, share) - _on_the_way(b, share) for share in (SHARE, 1.0))
+    parts.append(f"{what} after a quarter of the training and at its end: {early:+.3f}, {late:+.3f} ({a['size']})")
+    return "; ".join(parts)
+
+
+def own_trend(what: str, rows: list[dict], level: str = "uniform") -> str:
+    """The same for a method's bits/byte less its own uniform's or unigram's."""
+    flat = [row | {"bits_per_byte": row[level], "curve": [[1.0, row[level]]]} for row in rows]
+    return gap_trend(what, rows, flat)
+
+
+def _on_the_way(row: dict, share: float) -> float:
+    """Bits/byte at the evaluation closest to a share of the training."""
+    return min(row["curve"], key=lambda point: abs(point[0] - share))[1]

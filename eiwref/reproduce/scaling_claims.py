@@ -1,0 +1,335 @@
+"""Claims about M2 over sizes, seeds, windows and vocabularies: C01 to C05, C07 to C10, C14 and C26.
+
+Paper, sections 4 and 5.3 and Appendix D.1. What counts as learned, and what as nothing, is set once for all here.
+"""
+
+from itertools import pairwise
+
+from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
+from eiwref.reproduce.judging import (
+    LARGE_ONLY,
+    at_sizes,
+    differ,
+    gap_trend,
+    measured,
+    only,
+    own_trend,
+    p_of,
+    sizes_of,
+    verdict,
+)
+from eiwref.reproduce.scaling import AC, BYTES, GZIP, GZIP_65K, WINDOW, WINDOW_65K
+
+NOTHING = 0.01  # of uniform bits/byte: who gains less than this has learned nothing
+SOMETHING = 0.03  # who gains more has learned
+LOST = 0.10  # above uniform by more than this share: training itself failed
+LEARNED = 0.1  # bits/byte below a unigram model
+TIE = 0.01  # bits/token
+SEEDS = 0.02  # bits/byte: the largest deviation that is "very little",
+MANY = 0.1  # and the least that is much
+
+
+def _learns_nothing(rows: Rows, coder: str) -> Judgement:
+    rows = rows["figure3"]
+    methods = [sizes_of(rows, f"{coder}[v={v}]") for v in ("256", "65k")]
+    control = sizes_of(rows, WINDOW)
+    shares = [1 - bits / row["uniform"] for own in methods for row in own for bits in row["each"]]
+    means = [1 - row["bits_per_byte"] / row["uniform"] for own in methods for row in own]
+    nothing = max(shares) <= NOTHING and min(shares) >= -LOST
+    is_learned = all(row["unigram"] - row["bits_per_byte"] > LEARNED for row in control)
+    found = CONTRADICTED if max(means) > SOMETHING else NOT_AT_THIS_SCALE
+    if nothing and is_learned:
+        found = REPRODUCED
+    value = "; ".join(f"v={v} {at_sizes(own)} vs uniform {own[0]['uniform']:.3f}" for v, own in _named(methods))
+    value += f"; meanwhile {WINDOW} {at_sizes(control)} vs unigram {control[0]['unigram']:.3f}"
+    trend = "; ".join(own_trend(f"v={v} less uniform", own) for v, own in _named(methods))
+    return Judgement(found, value, trend)
+
+
+def _named(methods: list) -> list:
+    return list(zip(("256", "65k"), methods, strict=True))
+
+
+@measured
+def _c01(rows: Rows) -> Judgement:
+    return _learns_nothing(rows, "AC")
+
+
+@measured
+def _c02(rows: Rows) -> Judgement:
+    return _learns_nothing(rows, "StaticAC")
+
+
+@measured
+def _c03(rows: Rows) -> Judgement:
+    rows = rows["figure3"]
+    windows = sizes_of(rows, WINDOW)
+    large, ac = sizes_of(rows, WINDOW_65K), only(rows, AC)
+    is_learned = all(row["unigram"] - row["bits_per_byte"] > LEARNED for row in windows)
+    gains = [_gains(row) for row in (windows[0], ac)]
+    surely = differ(*gains)
+    value = (
+        f"v=256 {at_sizes(windows)} vs uniform {windows[0]['uniform']:.3f}, unigram {windows[0]['unigram']:.3f}; "
+        f"v=65k {at_sizes(large)} vs unigram {large[0]['unigram']:.3f}; gain over uniform beside AC's: "
+        f"{p_of(*gains)}"
+    )
+    return Judgement(
+        verdict(is_learned and surely, windows), value, own_trend("v=256 less unigram", windows, "unigram")
+    )
+
+
+def _gains(row: dict) -> dict:
+    return {"each": [row["uniform"] - bits for bits in row["each"]]}
+
+
+@measured
+def _c04(rows: Rows) -> Judgement:
+    rows = rows["figure3"]
+    window, raw = sizes_of(rows, WINDOW_65K), sizes_of(rows, BYTES)
+    better = all(
+        own["bits_per_byte"] < other["bits_per_byte"]
+        and own["flops_per_byte_of_m2"] < other["flops_per_byte_of_m2"]
+        for own, other in zip(window, raw, strict=True)
+    )
+    costs = " and ".join(f"{own[0]['flops_per_byte_of_m2']:,.0f}" for own in (window, raw))
+    value = (
+        f"{at_sizes(window)} vs Bytes {at_sizes(raw)}, at {costs} FLOPs/byte of M2 ({window[0]['size']}); "
+        f"with M1 run at every byte {window[0]['flops_per_byte']:,.0f}"
+    )
+    return Judgement(verdict(better, window), value, gap_trend("EqualInfoAC less Bytes", window, raw))
+
+
+@measured
+def _c05(rows: Rows) -> Judgement:
+    rows = rows["figure3"]
+    pieces = sizes_of(rows, "SentencePiece")
+    others = [name for name in {row["tokenizer"]: None for row in rows} if name != pieces[0]["tokenizer"]]
+    by_name = {name: sizes_of(rows, name) for name in others}
+    best = min(others, key=lambda name: by_name[name][-1]["bits_per_byte"])
+    lowest = all(
+        own["bits_per_byte"] < other["bits_per_byte"]
+        for name in others
+        for own, other in zip(pieces, by_name[name], strict=True)
+    )
+    value = f"{at_sizes(pieces)}; the next at the largest size, {best}: {at_sizes(by_name[best])}"
+    return Judgement(
+        verdict(lowest, pieces), value, gap_trend(f"SentencePiece less {best}", pieces, by_name[best])
+    )
+
+
+@measured
+def _c07(rows: Rows) -> Judgement:
+    rows = rows["figure3"]
+    zipped, raw = sizes_of(rows, GZIP), sizes_of(rows, BYTES)
+    is_learned = all(row["unigram"] - row["bits_per_byte"] > LEARNED for row in zipped)
+    trails = all(
+        own["bits_per_byte"] - other["bits_per_byte"] > LEARNED for own, other in zip(zipped, raw, strict=True)
+    )
+    value = f"{at_sizes(zipped)} vs unigram {zipped[0]['unigram']:.3f} and Bytes {at_sizes(raw)}"
+    trend = own_trend("GZip less unigram", zipped, "unigram")
+    return Judgement(verdict(is_learned and trails, zipped), value, trend)
+
+
+def _by_window(rows: list[dict], v: str = "256") -> dict[int, list[dict]]:
+    return {bits: sizes_of(rows, f"EqualInfoAC[b={bits}, v={v}]") for bits in (16, 32, 64, 128)}
+
+
+@measured
+def _c08(rows: Rows) -> Judgement:
+    windows = _by_window(rows["figure5"])
+    first = [own[0] for own in windows.values()]
+    order = sorted(windows, key=lambda bits: windows[bits][0]["bits_per_byte"])
+    value = "; ".join(f"b={bits} {at_sizes(own)}" for bits, own in windows.items())
+    trend = gap_trend("b=16 less b=128", windows[16], windows[128])
+    return Judgement(verdict(order[:2] == [16, 128], first), value, trend)
+
+
+@measured
+def _c09(rows: Rows) -> Judgement:
+    windows = _by_window(rows["figure5"])
+    ordered = list(windows.values())
+    steps = [
+        later["bits_per_token"] - row["bits_per_token"]
+        for own, longer in pairwise(ordered)
+        for row, later in zip(own, longer, strict=True)
+    ]
+    whole = [
+        last["bits_per_token"] - row["bits_per_token"] for row, last in zip(ordered[0], ordered[-1], strict=True)
+    ]
+    found = CONTRADICTED if max(whole) < -LEARNED else NOT_AT_THIS_SCALE
+    if min(steps) >= -TIE and min(whole) > LEARNED:
+        found = REPRODUCED
+    value = "; ".join(f"b={bits} {at_sizes(own, 'bits_per_token')}" for bits, own in windows.items())
+    shown = ", ".join(f"{gap:+.3f} ({row['size']})" for gap, row in zip(whole, ordered[0], strict=True))
+    return Judgement(found, f"{value} bits/token", f"b=128 less b=16, bits/token, by size: {shown}")
+
+
+@measured
+def _c10(rows: Rows) -> Judgement:
+    rows = rows["figure6"]
+    small, large = only(rows, WINDOW), only(rows, WINDOW_65K, matched="tokens")
+    zipped, zipped_65k = only(rows, GZIP), only(rows, GZIP_65K, matched="tokens")
+    helps = large["bits_per_byte"] < small["bits_per_byte"] and differ(large, small)
+    hurts = zipped_65k["bits_per_byte"] - zipped["bits_per_byte"] > LEARNED
+    value = (
+        f"for equal tokens {WINDOW} {small['bits_per_byte']:.3f}, v=65k {large['bits_per_byte']:.3f} "
+        f"({p_of(large, small)}); GZip[v=256] {zipped['bits_per_byte']:.3f}, v=65k "
+        f"{zipped_65k['bits_per_byte']:.3f}"
+    )
+    trend = "; ".join(
+        (
+            gap_trend("EqualInfoAC, v=65k less v=256, equal tokens,", [large], [small]),
+            gap_trend("GZip, the same,", [zipped_65k], [zipped]),
+        )
+    )
+    return Judgement(verdict(helps and hurts, [small, large, zipped, zipped_65k]), value, trend)
+
+
+@measured
+def _c14(rows: Rows) -> Judgement:
+    rows = rows["table6"]
+    small = only(rows, WINDOW)
+    by_bytes, by_tokens = (only(rows, WINDOW_65K, matched=matched) for matched in ("bytes", "tokens"))
+    whole, kept = (small["bits_per_byte"] - row["bits_per_byte"] for row in (by_tokens, by_bytes))
+    gains = whole > 0 and differ(small, by_tokens)
+    share = f"{kept / whole:.0%} of the gain" if whole > 0 else "there is no gain to keep"
+    value = (
+        f"{small['bits_per_byte']:.3f} to {by_bytes['bits_per_byte']:.3f} for equal bytes and "
+        f"{by_tokens['bits_per_byte']:.3f} for equal tokens ({p_of(small, by_tokens)}): {share}"
+    )
+    holds = gains and kept > whole / 2
+    trend = gap_trend("v=65k less v=256, equal tokens,", [by_tokens], [small])
+    return Judgement(verdict(holds, [small, by_bytes, by_tokens]), value, trend)
+
+
+@measured
+def _c26(rows: Rows) -> Judgement:
+    several = [row for row in rows["table11"] if row["std"] is not None]
+    if not several:
+        return Judgement(NOT_AT_THIS_SCALE, "one seed alone", "none can be told from one seed")
+    widest = max(several, key=lambda row: row["std"])
+    found = CONTRADICTED if widest["std"] > MANY else NOT_AT_THIS_SCALE
+    if widest["std"] <= SEEDS:
+        found = REPRODUCED
+    value = f"std at most {widest['std']:.4f} ({widest['tokenizer']}, {widest['seeds']} seeds)"
+    return Judgement(found, value, f"one size: {widest['size']}; the paper's, 25m, at most 0.0061")
+
+
+NOTHING_RULE = (
+    "Reproduced if no M2, of either vocabulary, any size and any seed, is below uniform by more than 1 % or "
+    f"above it by more than 10 %, while {WINDOW} trained alike is below its unigram model by more than 0.1 "
+    "bits/byte at every size. Contradicted if the mean over seeds is below uniform by more than 3 % anywhere. "
+    "Else not at this scale."
+)
+CLAIMS = (
+    Claim(
+        id="C01",
+        where="§4, Figure 3",
+        claim="M2 over text compressed by AC learns nothing beyond the uniform distribution",
+        paper="1.46 bits/byte, uniform 1.46",
+        rule=NOTHING_RULE,
+        needs=("figure3",),
+        judge=_c01,
+    ),
+    Claim(
+        id="C02",
+        where="§4, Figure 3",
+        claim="M2 over StaticAC learns nothing either, so that it is the coding and not M1 that is hard",
+        paper="4.61 bits/byte, uniform 4.62",
+        rule=NOTHING_RULE,
+        needs=("figure3",),
+        judge=_c02,
+    ),
+    Claim(
+        id="C03",
+        where="§4, Figure 3",
+        claim="Equal-info windows make AC text learnable",
+        paper="0.94 bits/byte (2b, v=65k), uniform 3.01",
+        rule=f"Reproduced if M2 over {WINDOW} is below its unigram model by more than 0.1 bits/byte at every "
+        "size, and at the smallest gains more over uniform than M2 over AC[v=256] does, p < 0.05 over seeds "
+        "(Welch). " + LARGE_ONLY,
+        needs=("figure3",),
+        judge=_c03,
+    ),
+    Claim(
+        id="C04",
+        where="§4, Figure 3",
+        claim="EqualInfoAC[b=16, v=65k] beats raw bytes at every size at far fewer FLOPs/byte",
+        paper="25m: 1.25 at 15.4 MFLOPs/byte against 1.29 at 50",
+        rule="Reproduced if at every size its bits/byte and its FLOPs/byte are below those of Bytes. FLOPs are "
+        "M2's, as windows of 16 bits are looked up and run no M1; with M1 run at every byte they are told beside. "
+        + LARGE_ONLY,
+        needs=("figure3",),
+        judge=_c04,
+    ),
+    Claim(
+        id="C05",
+        where="§4, Figure 3",
+        claim="SentencePiece beats every other method at equal parameters",
+        paper="25m: 1.12 bits/byte, the next 1.25",
+        rule="Reproduced if its bits/byte is the lowest of all methods at every size. " + LARGE_ONLY,
+        needs=("figure3",),
+        judge=_c05,
+    ),
+    Claim(
+        id="C07",
+        where="§4, Figure 3",
+        claim="GZip text is learnable but not competitive",
+        paper="25m: 2.34 bits/byte, uniform 3.59, Bytes 1.29",
+        rule="Reproduced if at every size M2 over GZip[v=256] is below its unigram model by more than 0.1 "
+        "bits/byte, and above M2 over Bytes by more than 0.1. " + LARGE_ONLY,
+        needs=("figure3",),
+        judge=_c07,
+    ),
+    Claim(
+        id="C08",
+        where="§4, Figure 5",
+        claim="In bits/byte 16-bit windows are best and 128-bit windows second",
+        paper="25m: 1.47, 2.05, 1.85, 1.71 for b=16, 32, 64, 128",
+        rule="Reproduced if, at v=256 and the smallest size, b=16 is lowest and b=128 second of the four (at 2b "
+        "the paper's own order is another: b=32 overtakes b=128). " + LARGE_ONLY,
+        needs=("figure5",),
+        judge=_c08,
+    ),
+    Claim(
+        id="C09",
+        where="§4, Figure 5",
+        claim="In bits/token the order is monotone: shorter windows are easier",
+        paper="a figure without numbers",
+        rule="Reproduced if, at v=256 and at every size, no longer window is below the next shorter by more than "
+        "0.01 bits/token, and b=128 is above b=16 by more than 0.1. Contradicted if b=128 is below b=16 by more "
+        "than 0.1 at every size. Else not at this scale.",
+        needs=("figure5",),
+        judge=_c09,
+    ),
+    Claim(
+        id="C10",
+        where="§4, Figure 6",
+        claim="A vocabulary of 65k helps EqualInfoAC and hurts GZip",
+        paper="25m: 1.47 to 1.25, and 2.34 to 2.92",
+        rule="Reproduced if, for equally many tokens at the smallest size, EqualInfoAC[b=16] has fewer bits/byte "
+        "with 65k than with 256, p < 0.05 over seeds (Welch), and GZip more, by more than 0.1. " + LARGE_ONLY,
+        needs=("figure6",),
+        judge=_c10,
+    ),
+    Claim(
+        id="C14",
+        where="§5.3, Table 6",
+        claim="Most of the gain of 65k remains when the bytes seen are matched",
+        paper="1.472 to 1.287 of 1.251: 84 %",
+        rule="Reproduced if EqualInfoAC[b=16] gains by 65k for equal tokens, p < 0.05 over seeds (Welch), and "
+        "more than half of that for equal bytes. " + LARGE_ONLY,
+        needs=("table6",),
+        judge=_c14,
+    ),
+    Claim(
+        id="C26",
+        where="Appendix D.1, Table 11",
+        claim="Seeds change bits/byte very little",
+        paper="standard deviation at most 0.0061 over 5 seeds",
+        rule="Reproduced if the standard deviation over seeds is at most 0.02 bits/byte for every method of "
+        "Table 11 at the smallest size. Contradicted if it is above 0.1 for one. Else not at this scale.",
+        needs=("table11",),
+        judge=_c26,
+    ),
+)
