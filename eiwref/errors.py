@@ -37,5 +37,9 @@ class ModelError(EiwrefError):
     """A network's config, weights or input do not fit together."""
 
 
+class Diverged(ModelError):
+    """Training went wrong: a loss or a gradient that is not finite, or a spike."""
+
+
 class CourseError(EiwrefError):
     """An exercise, a tutorial or a folder of notebooks that is not there."""

@@ -38,5 +38,5 @@ def test_the_table_shows_each_and_other_names_are_refused():
     assert [line.split()[0] for line in lines[1:]] == list(sizes.SIZES)
     for name, line in zip(sizes.SIZES, lines[1:], strict=True):
         assert line.split()[-1] == f"{sizes.config(name, 5, 5).parameters:,}"
-    with pytest.raises(ModelError, match="size '4m' is not known, expected one of tiny, small, 3m"):
+    with pytest.raises(ModelError, match="size '4m' is not known, expected one of mini, tiny, small, 3m"):
         sizes.config("4m", 257, 512)

@@ -21,6 +21,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
+    "mini": Size(16, 2, 1, 64),  # a test's: to see that everything runs
     "tiny": Size(64, 2, 2, 256),  # the demo's: seconds to train
     "small": Size(128, 4, 2, 512),  # minutes
     "3m": Size(256, 4, 3, 1024),  # the paper's M1
@@ -47,9 +48,9 @@ def table() -> str:
 
     >>> print("\\n".join(table().splitlines()[:4]))
     size   d_model  heads  layers  d_mlp     parameters
+    mini        16      2       1     64          3,072
     tiny        64      2       2    256         98,304
     small      128      4       2    512        393,216
-    3m         256      4       3   1024      2,359,296
     """
     lines = [f"{'size':5}  d_model  heads  layers  d_mlp  {'parameters':>13}"]
     for name, size in SIZES.items():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eiwref.errors import ModelError
+from eiwref.errors import Diverged
 from eiwref.nn.transformer import Transformer
 
 QUIET = 100  # steps at first in which no loss is a spike
@@ -43,7 +43,7 @@ class Watch(NamedTuple):
 
 
 def check(watch: Watch, loss: float, norm: float, number: int, network: Transformer, steps, batch, begins) -> None:
-    """Raise `ModelError` with step, layer and batch if this loss or gradient norm is one to stop at.
+    """Raise `Diverged` with step, layer and batch if this loss or gradient norm is one to stop at.
 
     `steps.params`: those that gave the loss if it is not finite (such a step changes nothing); after a spike they
     are one clipped step on, and it is there that the layer with the largest gradient is looked for. `batch`: (ids,
@@ -65,7 +65,7 @@ def check(watch: Watch, loss: float, norm: float, number: int, network: Transfor
                 what = f"the loss is {loss:.3f} at step {number}, {above}; its gradient is largest in {layer}"
     more = f" and {len(begins) - NAMED} more" if len(begins) > NAMED else ""
     named = ", ".join(map(str, begins[:NAMED])) + more
-    raise ModelError(f"{what}; the pieces of its batch begin at tokens {named}; try a lower learning rate")
+    raise Diverged(f"{what}; the pieces of its batch begin at tokens {named}; try a lower learning rate")
 
 
 def _largest(grad) -> float:

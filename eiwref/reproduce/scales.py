@@ -44,7 +44,7 @@ SCALES = {
     for scale in (
         Scale(
             name="smoke",
-            sizes=("tiny",),
+            sizes=("mini",),
             seeds=(0, 1),
             context=32,
             batch=2,
@@ -65,7 +65,7 @@ SCALES = {
             context=128,
             batch=16,
             unit="bytes",
-            amount=8e6,
+            amount=6e6,
             subword="SentencePiece[v=8k]",
             few=100_000,
             pairs=100,

@@ -2,8 +2,9 @@
 
 Paper, sections 3.5 to 3.8. Departures: AdamW and a cosine for Adafactor and its square root, contexts and networks
 as the scale has them, and how long: the paper gives every M2 equally many tokens, so that one whose tokens hold
-more text sees more of it. Here `unit` says what is equal: "bytes" of text, "tokens", or "flops" of training, the
-output layer not counted, as in the paper's FLOPs.
+more text sees more of it. Here `unit` says what is equal: "bytes" of text, "tokens", or "flops" of training. The
+last count the output layer, which the paper's FLOPs leave out: without it they would be the tokens again, and it
+is what a large vocabulary costs.
 """
 
 from dataclasses import dataclass
@@ -12,25 +13,33 @@ from shutil import rmtree
 import numpy as np
 
 from eiwref.corpus import tokens
+from eiwref.errors import Diverged
 from eiwref.evaluate import flops_per_byte, model_bits
 from eiwref.m2 import M2, m1_config
 from eiwref.nn import sizes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.reproduce.grid import Job, Place
 from eiwref.reproduce.tokens import Tokens, documents
-from eiwref.run import Folder, HeldOut, Plan, run
+from eiwref.run import Done, Folder, HeldOut, Plan, run
 
 UNITS = ("bytes", "tokens", "flops")
 CURVE = 40  # points
 FILE = "m2.safetensors"
-EARLIER = 4  # evaluations, the last one at the end, on every so-manieth document
-LEARNING_RATE = 3e-3
+EARLIER = 8  # evaluations on the way, the last one at the end,
+SOME = 16  # on every so-manieth held-out document
+CHECKPOINT = 100  # steps from one to the next, or a tenth of all if that is more
+LEARNING_RATE = 3e-3  # at its highest,
+WIDTH = 128  # up to this width; wider networks take less in proportion
 
 
 @dataclass(frozen=True)
 class Trained(Job):
-    """Leaves the M2 as a file. `amount`: how much of the `unit` it sees; `batch` is in sequences of `context`."""
+    """Leaves the M2 as a file. `amount`: how much of the `unit` it sees; `batch` is in sequences of `context`.
 
+    Training that goes wrong is a result too: it holds `stopped`, a sentence, in place of figures, and no M2.
+    """
+
+    version = 2
     tokenizer: str
     size: str
     context: int
@@ -43,65 +52,89 @@ class Trained(Job):
         return (Tokens(self.tokenizer),)
 
     def cost(self):
-        return self.amount * (20 if "65k" in self.tokenizer else 1)
+        """FLOPs, if a token of 8 bits holds 2 bytes and one of 16 bits 5."""
+        large = "65k" in self.tokenizer
+        config = sizes.config(self.size, 1 << (16 if large else 8), self.context)
+        return self.steps(config, 5 if large else 2) * self.batch * self.context * _flops(config)
 
     def make(self, place: Place) -> dict:
         text, folder = place.result(self.needs()[0]), place.files(self.needs()[0])
         reader = place.material.tokenizer(self.tokenizer)
-        stream = tokens.load(folder / "train")
+        stream, held_out = tokens.load(folder / "train"), documents(folder, "held_out")
         config = sizes.config(self.size, reader.vocab_size + 1, self.context)
         network = Transformer(config, place.xp)
-        bytes_per_token = text["train"]["bytes"] / text["train"]["tokens"]
-        steps = self.steps(config, bytes_per_token)
-        plan = Plan(steps, self.batch, "adamw", LEARNING_RATE, max(1, steps // 20), self.seed)
-        held_out = documents(folder, "held_out")
-        done = self._train(place, network, stream, plan, held_out)
-        M2(reader, network, done.params, stream.counts[:-1]).save(place.folder / FILE)
-        rmtree(place.folder / "run")  # checkpoints are larger than the M2
-        size, count = text["held_out"]["bytes"], text["held_out"]["tokens"]
-        bits = model_bits(network, done.params, held_out)
+        train_ratio = text["train"]["bytes"] / text["train"]["tokens"]
+        steps = self.steps(config, train_ratio)
+        rate = LEARNING_RATE * min(1.0, WIDTH / config.d_model)
+        plan = Plan(steps, self.batch, "adamw", rate, max(1, steps // 20), self.seed)
         seen = steps * self.batch * self.context
         ratio, m1 = text["bytes_per_token"], m1_config(reader)
-        return {
-            "bits_per_byte": bits / size,
-            "bits_per_token": bits / count,
+        found = {
             "bytes_per_token": ratio,
             "parameters": config.parameters,
             "parameters_in_all": sum(int(np.prod(shape)) for shape in network.shapes().values()),
             "steps": steps,
             "tokens_seen": seen,
-            "bytes_seen": round(seen * bytes_per_token),
+            "bytes_seen": round(seen * train_ratio),
             "training_flops": 6 * config.parameters * seen,
-            "training_flops_with_softmax": 6 * (config.parameters + config.d_model * config.symbols) * seen,
+            "training_flops_with_softmax": _flops(config) * seen,
             "flops_per_byte": flops_per_byte(config, ratio, m1),
             "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
-            "training_curve": _curve(done.losses, self.batch * self.context),  # (tokens seen, nats a token)
-            "held_out_curve": [[row["step"], row["held_out_bits_per_byte"]] for row in done.measured],
+            "flops_per_byte_of_m2": flops_per_byte(config, ratio),
         }
+        try:
+            done = self._train(place, network, stream, plan, held_out)
+        except Diverged as error:
+            found["stopped"] = str(error)
+        else:
+            M2(reader, network, done.params, stream.counts[:-1]).save(place.folder / FILE)
+            bits = model_bits(network, done.params, held_out)
+            found |= {
+                "bits_per_byte": bits / text["held_out"]["bytes"],
+                "bits_per_token": bits / text["held_out"]["tokens"],
+                "training_curve": _curve(done.losses, self.batch * self.context),  # (tokens seen, nats a token)
+                "held_out_curve": [[row["step"], row["held_out_bits_per_byte"]] for row in done.measured],
+            }
+        # Checkpoints are larger than the M2. Last of all, so that one who is killed before goes on from them.
+        rmtree(place.folder / "run")
+        return found
 
     def steps(self, config: Config, bytes_per_token: float) -> int:
         """How many steps the amount is, one at least."""
-        each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": 6.0 * config.parameters}
+        each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": _flops(config)}
         return max(1, round(self.amount / (each[self.unit] * self.batch * self.context)))
 
-    def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list):
+    def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list) -> Done:
         """Train, from the last checkpoint if there is one."""
-        some = held_out[::EARLIER]
-        measured = HeldOut(some, self._bytes(place, len(held_out)))
-        folder = Folder(place.folder / "run", self.describe(), resume=True, say=lambda _: None)
+        pairs = zip(held_out, place.material.texts("held_out"), strict=True)
+        some = [(ids, text) for ids, text in pairs if text][::SOME]
+        measured = HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
+        folder = _NoPicture(place.folder / "run", self.describe(), resume=True, say=lambda _: None)
         workers = 1 if network.xp is np else 0
-        checkpoint_every = max(1, plan.steps // 10)
-        evaluate_every = max(1, plan.steps // EARLIER)
+        checkpoint_every = max(CHECKPOINT, plan.steps // 10)
+        evaluate_every = -(-plan.steps // EARLIER)
         return run(network, stream, plan, folder, measured, checkpoint_every, evaluate_every, workers, quiet=True)
 
-    def _bytes(self, place: Place, count: int) -> int:
-        return sum(map(len, place.material.texts("held_out")[::EARLIER]))
+
+class _NoPicture(Folder):
+    """A run's folder, soon deleted, in which no one looks at a curve."""
+
+    def draw(self, losses, measured):
+        pass
 
 
 def load(place: Place, job: Trained) -> M2:
-    """The M2 that a job left."""
+    """The M2 that a job left; raises `Diverged` if its training went wrong."""
+    stopped = place.result(job).get("stopped")
+    if stopped:
+        raise Diverged(f"{job.tokenizer}, {job.size}: there is no M2: {stopped}")
     reader = place.material.tokenizer(job.tokenizer)
     return M2.load(place.files(job) / FILE, reader.predictor, place.xp)
+
+
+def _flops(config: Config) -> int:
+    """Of training on one token, the output layer counted."""
+    return 6 * (config.parameters + config.d_model * config.symbols)
 
 
 def _curve(losses: list[float], tokens_a_step: int) -> list[list[float]]:

@@ -1,0 +1,120 @@
+"""The job that trains an M2: what it measures, that it goes on where it was killed, that what goes wrong is told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eiwref.errors import Diverged
+from eiwref.evaluate import model_bits
+from eiwref.files import data_path
+from eiwref.nn import watch
+from eiwref.reproduce import trained
+from eiwref.reproduce.grid import Grid, Place
+from eiwref.reproduce.material import Material, excerpt
+from eiwref.reproduce.scales import SCALES
+from eiwref.reproduce.trained import Trained
+
+JOB = Trained("GZip[v=256]", "mini", context=16, batch=2, amount=2_000)
+
+
+@pytest.fixture
+def grid(tmp_path):
+    names = [(excerpt(split, tmp_path, size),) for split, size in (("train", 8_000), ("held-out", 2_000))]
+    return Grid(tmp_path / "out", Material(*names, str(data_path("ngram.safetensors")), str(tmp_path)))
+
+
+def test_what_is_measured(grid):
+    found = grid.make(JOB).result
+    m2 = trained.load(Place(grid, JOB), JOB)
+    texts = grid.material.texts("held_out")
+    bits = model_bits(m2.network, m2.params, m2.tokenizer.encode_batch(texts))
+    assert found["bits_per_byte"] == pytest.approx(bits / sum(map(len, texts)))
+    some = texts[:: trained.SOME]
+    bits = model_bits(m2.network, m2.params, m2.tokenizer.encode_batch(some))
+    step, last = found["held_out_curve"][-1]
+    assert step == found["steps"]
+    assert last == pytest.approx(bits / sum(map(len, some)))
+    assert len(found["held_out_curve"]) <= trained.EARLIER
+    assert found["bits_per_token"] == pytest.approx(found["bits_per_byte"] * found["bytes_per_token"])
+    assert found["bytes_seen"] == pytest.approx(JOB.amount, rel=0.05)
+    assert sorted(path.name for path in grid.files(JOB).iterdir()) == ["done", trained.FILE]
+
+
+def test_bytes_of_documents_without_tokens_are_not_measured(tmp_path):
+    """A document without text has no bytes to spread bits over, and must not shift the others' either."""
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for number, text in enumerate((b"", b"one and two and three " * 9, b"", b"four")):
+        (texts / f"{number}").write_bytes(text)
+    (tmp_path / "train").write_bytes(b"five and six and seven " * 40)
+    material = Material((str(tmp_path / "train"),), (str(texts),), str(data_path("ngram.safetensors")), str(tmp_path))
+    found = Grid(tmp_path / "out", material).make(replace(JOB, amount=200)).result
+    assert np.isfinite(found["held_out_curve"]).all()
+
+
+def test_units():
+    config = trained.sizes.config("mini", 257, 16)
+    assert JOB.steps(config, 2.0) == round(2_000 / 2.0 / 32)
+    assert replace(JOB, unit="tokens").steps(config, 2.0) == round(2_000 / 32)
+    flops = 6 * (config.parameters + 257 * 16)
+    assert replace(JOB, unit="flops", amount=flops * 320.0).steps(config, 2.0) == 10
+    assert replace(JOB, amount=1.0).steps(config, 2.0) == 1
+    large = replace(JOB, tokenizer="EqualInfoAC[b=16, v=65k]")
+    assert large.cost() > 10 * JOB.cost()
+
+
+class Killed(Exception):
+    pass
+
+
+def test_goes_on_where_it_was_killed(grid, tmp_path, monkeypatch):
+    """Once between checkpoints, once after the last step: the result is that of a run nobody disturbed."""
+    monkeypatch.setattr(trained, "CHECKPOINT", 10)
+    undisturbed = Grid(tmp_path / "other", replace(grid.material, work=str(tmp_path / "work"))).make(JOB)
+    measure, calls = trained.HeldOut.measure, []
+
+    def kill_at_the_fifth(*given):
+        calls.append(given)
+        if len(calls) == 5:
+            raise Killed
+        return measure(*given)
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trained.HeldOut, "measure", kill_at_the_fifth)
+        with pytest.raises(Killed):
+            grid.make(JOB)
+    with monkeypatch.context() as patch:
+        patch.setattr(trained, "model_bits", kill)
+        with pytest.raises(Killed):
+            grid.make(JOB)
+    with monkeypatch.context() as patch:
+        patch.setattr(trained.HeldOut, "measure", kill)  # all was done by the run before
+        found = grid.make(JOB)
+    assert found.result == undisturbed.result
+    assert not (grid.files(JOB) / "run").exists()
+
+
+def test_training_that_goes_wrong_is_a_result_and_stops_no_other(grid, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(watch.Watch, "limit", 5.0)  # nats, below those of the first step
+        grid.run([JOB], workers=1)
+    found = grid.result(JOB)
+    assert "make it a spike" in found["stopped"]
+    assert "bits_per_byte" not in found
+    assert found["tokens_seen"]
+    assert not (grid.files(JOB) / "run").exists()
+    with pytest.raises(Diverged, match=r"GZip\[v=256\], mini: there is no M2: the loss is"):
+        trained.load(Place(grid, JOB), JOB)
+    other = replace(JOB, seed=1)
+    grid.run([JOB, other], workers=1)
+    assert "stopped" not in grid.result(other)
+
+
+def test_scales_train_what_they_say():
+    for scale in SCALES.values():
+        job = scale.trained("Bytes", seed=2, amount=10)
+        assert (job.size, job.seed, job.unit, job.amount) == (scale.sizes[0], 2, scale.unit, 10)
