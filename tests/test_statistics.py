@@ -32,7 +32,14 @@ def test_p_is_the_area_of_both_tails(t, freedom):
 
 @pytest.mark.parametrize(
     ("t", "freedom", "p"),  # from any printed table of Student's t
-    [(12.706, 1, 0.05), (4.303, 2, 0.05), (2.776, 4, 0.05), (2.228, 10, 0.05), (3.169, 10, 0.01), (1.812, 10, 0.10)],
+    [
+        (12.706, 1, 0.05),
+        (4.303, 2, 0.05),
+        (2.776, 4, 0.05),
+        (2.228, 10, 0.05),
+        (3.169, 10, 0.01),
+        (1.812, 10, 0.10),
+    ],
 )
 def test_p_is_as_printed(t, freedom, p):
     assert two_sided(t, freedom) == pytest.approx(p, rel=1e-3)

@@ -48,7 +48,9 @@ def test_bytes_of_documents_without_tokens_are_not_measured(tmp_path):
     for number, text in enumerate((b"", b"one and two and three " * 9, b"", b"four")):
         (texts / f"{number}").write_bytes(text)
     (tmp_path / "train").write_bytes(b"five and six and seven " * 40)
-    material = Material((str(tmp_path / "train"),), (str(texts),), str(data_path("ngram.safetensors")), str(tmp_path))
+    material = Material(
+        (str(tmp_path / "train"),), (str(texts),), str(data_path("ngram.safetensors")), str(tmp_path)
+    )
     found = Grid(tmp_path / "out", material).make(replace(JOB, amount=200)).result
     assert np.isfinite(found["held_out_curve"]).all()
 

@@ -7,12 +7,19 @@ from pathlib import Path
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import Result, environment
 from eiwref.files import make_folder, write_bytes
-from eiwref.reproduce import page, ratios
+from eiwref.reproduce import generation, learning_ac, page, positions, ratios, spelling, windows_m1
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.scales import Scale
 
-EXPERIMENTS: tuple[Experiment, ...] = (*ratios.EXPERIMENTS,)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    *ratios.EXPERIMENTS,
+    *learning_ac.EXPERIMENTS,
+    *positions.EXPERIMENTS,
+    *spelling.EXPERIMENTS,
+    *generation.EXPERIMENTS,
+    *windows_m1.EXPERIMENTS,
+)
 BY_NAME = {name: experiment for experiment in EXPERIMENTS for name in experiment.names}
 
 
@@ -55,5 +62,5 @@ def write(experiment: Experiment, result: Result, out: Path) -> None:
 
 
 def _readable(name: str) -> str:
-    """ "Table 3" of "table3"."""
-    return re.sub(r"(?<=[a-z])(?=\d)", " ", name).capitalize()
+    """ "Table 3" of "table3", "Short m1" of "short_m1"."""
+    return re.sub(r"^(table|figure)(?=\d)", r"\1 ", name).replace("_", " ").capitalize()

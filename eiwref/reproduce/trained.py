@@ -9,6 +9,7 @@ is what a large vocabulary costs.
 
 from dataclasses import dataclass
 from shutil import rmtree
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,6 +49,8 @@ class Trained(Job):
     unit: str = "bytes"
     seed: int = 0
 
+    evaluations: ClassVar[int] = EARLIER
+
     def needs(self):
         return (Tokens(self.tokenizer),)
 
@@ -55,7 +58,7 @@ class Trained(Job):
         """FLOPs, if a token of 8 bits holds 2 bytes and one of 16 bits 5."""
         large = "65k" in self.tokenizer
         config = sizes.config(self.size, 1 << (16 if large else 8), self.context)
-        return self.steps(config, 5 if large else 2) * self.batch * self.context * _flops(config)
+        return self.steps(config, 5 if large else 2) * self.batch * self.context * training_flops(config)
 
     def make(self, place: Place) -> dict:
         text, folder = place.result(self.needs()[0]), place.files(self.needs()[0])
@@ -65,8 +68,7 @@ class Trained(Job):
         network = Transformer(config, place.xp)
         train_ratio = text["train"]["bytes"] / text["train"]["tokens"]
         steps = self.steps(config, train_ratio)
-        rate = LEARNING_RATE * min(1.0, WIDTH / config.d_model)
-        plan = Plan(steps, self.batch, "adamw", rate, max(1, steps // 20), self.seed)
+        plan = Plan(steps, self.batch, "adamw", learning_rate(config), max(1, steps // 20), self.seed)
         seen = steps * self.batch * self.context
         ratio, m1 = text["bytes_per_token"], m1_config(reader)
         found = {
@@ -77,7 +79,7 @@ class Trained(Job):
             "tokens_seen": seen,
             "bytes_seen": round(seen * train_ratio),
             "training_flops": 6 * config.parameters * seen,
-            "training_flops_with_softmax": _flops(config) * seen,
+            "training_flops_with_softmax": training_flops(config) * seen,
             "flops_per_byte": flops_per_byte(config, ratio, m1),
             "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
             "flops_per_byte_of_m2": flops_per_byte(config, ratio),
@@ -94,25 +96,32 @@ class Trained(Job):
                 "bits_per_token": bits / text["held_out"]["tokens"],
                 "training_curve": _curve(done.losses, self.batch * self.context),  # (tokens seen, nats a token)
                 "held_out_curve": [[row["step"], row["held_out_bits_per_byte"]] for row in done.measured],
-            }
+            } | self.more(done.measured)
         # Checkpoints are larger than the M2. Last of all, so that one who is killed before goes on from them.
         rmtree(place.folder / "run")
         return found
 
     def steps(self, config: Config, bytes_per_token: float) -> int:
         """How many steps the amount is, one at least."""
-        each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": _flops(config)}
+        each = {"bytes": bytes_per_token, "tokens": 1.0, "flops": training_flops(config)}
         return max(1, round(self.amount / (each[self.unit] * self.batch * self.context)))
+
+    def watched(self, documents: list[np.ndarray], texts: list[bytes]) -> HeldOut:
+        """What is measured on the way, of the held-out documents' ids and their texts."""
+        some = [(ids, text) for ids, text in zip(documents, texts, strict=True) if text][::SOME]
+        return HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
+
+    def more(self, measured: list[dict]) -> dict:
+        """What else is found, from the rows of evaluations on the way: nothing here."""
+        return {}
 
     def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list) -> Done:
         """Train, from the last checkpoint if there is one."""
-        pairs = zip(held_out, place.material.texts("held_out"), strict=True)
-        some = [(ids, text) for ids, text in pairs if text][::SOME]
-        measured = HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
+        measured = self.watched(held_out, place.material.texts("held_out"))
         folder = _NoPicture(place.folder / "run", self.describe(), resume=True, say=lambda _: None)
         workers = 1 if network.xp is np else 0
         checkpoint_every = max(CHECKPOINT, plan.steps // 10)
-        evaluate_every = -(-plan.steps // EARLIER)
+        evaluate_every = -(-plan.steps // self.evaluations)
         return run(network, stream, plan, folder, measured, checkpoint_every, evaluate_every, workers, quiet=True)
 
 
@@ -132,7 +141,12 @@ def load(place: Place, job: Trained) -> M2:
     return M2.load(place.files(job) / FILE, reader.predictor, place.xp)
 
 
-def _flops(config: Config) -> int:
+def learning_rate(config: Config) -> float:
+    """At its highest."""
+    return LEARNING_RATE * min(1.0, WIDTH / config.d_model)
+
+
+def training_flops(config: Config) -> int:
     """Of training on one token, the output layer counted."""
     return 6 * (config.parameters + config.d_model * config.symbols)
 
