@@ -94,7 +94,17 @@ FILES = {
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "reproduce": [
         *("material", "grid", "tokens", "trained", "places", "examples", "scales", "experiment"),
-        *("claims", "draw_tasks", "ratios", "learning_ac", "positions", "spelling", "generation", "windows_m1"),
+        *(
+            "claims",
+            "statistics",
+            "draw_tasks",
+            "ratios",
+            "learning_ac",
+            "positions",
+            "spelling",
+            "generation",
+            "windows_m1",
+        ),
         *("page", "registry", ""),
     ],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],
