@@ -5,6 +5,9 @@ documents and divided once. Two models know nothing of order: *uniform* gives ev
 *unigram* its share of other text's tokens. The third is M2.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
 from eiwref.backend import to_numpy
@@ -63,7 +66,24 @@ def measure(m2: M2, texts: list[bytes], bar=iter) -> dict:
 
 
 def model_bits(network: Transformer, params: dict, documents: list, bar=iter) -> float:
-    """Bits that an M2 spends on documents of ids, the end of each included.
+    """Bits that an M2 spends on documents of ids, the end of each included; see `predictions`."""
+    nats = 0.0
+    for found in predictions(network, params, documents, bar):
+        nats += float((token_nats(found.logits, found.targets, network.xp) * found.counted).sum())
+    return nats / float(np.log(2))
+
+
+class Predictions(NamedTuple):
+    """What a network expects at some pieces of documents, and what stands there: arrays of its array module."""
+
+    logits: np.ndarray  # (B, T, V)
+    targets: np.ndarray  # (B, T)
+    counted: np.ndarray  # (B, T), False where a shorter piece was padded
+    places: np.ndarray  # (B, T), of the targets in their documents, from 0
+
+
+def predictions(network: Transformer, params: dict, documents: list, bar=iter) -> Iterator[Predictions]:
+    """Of all ids of documents, the end of each included, once.
 
     Every document is cut into pieces of the context's length, each begun afresh from the start, as in
     training: what stands before a piece is not seen, so a longer context would do better. The logits of one piece
@@ -71,25 +91,25 @@ def model_bits(network: Transformer, params: dict, documents: list, bar=iter) ->
     """
     xp, config = network.xp, network.config
     end = config.symbols - 1
-    pieces = []
+    pieces = []  # (ids, where in its document it begins)
     for document in documents:
         whole = np.append(document, end).astype(np.int64)
-        pieces += np.split(whole, range(config.context, len(whole), config.context))
-    nats = 0.0
+        begins = range(0, len(whole), config.context)
+        pieces += [(whole[begin : begin + config.context], begin) for begin in begins]
     # Pieces of like length share a batch; what pads the shorter ones is not counted.
-    pieces.sort(key=len)
+    pieces.sort(key=lambda piece: len(piece[0]))
     batch = max(1, LOGITS_AT_ONCE // (config.symbols * config.context))
     for at in bar(range(0, len(pieces), batch)):
-        group = pieces[at : at + batch]
-        longest = max(map(len, group))
-        targets = np.full((len(group), longest), end, dtype=np.int64)
+        group, begins = zip(*pieces[at : at + batch], strict=True)
+        lengths = np.array([len(piece) for piece in group])
+        along = np.arange(lengths.max())
+        targets = np.full((len(group), len(along)), end, dtype=np.int64)
         for row, piece in enumerate(group):
             targets[row, : len(piece)] = piece
         ids = np.concatenate([np.full((len(group), 1), config.start), targets[:, :-1]], axis=1)
         logits, _ = network.forward(params, xp.asarray(ids))
-        counted = np.arange(longest)[None, :] < np.array([len(piece) for piece in group])[:, None]
-        nats += float((token_nats(logits, xp.asarray(targets), xp) * xp.asarray(counted)).sum())
-    return nats / float(np.log(2))
+        counted = along < lengths[:, None]
+        yield Predictions(logits, *map(xp.asarray, (targets, counted, np.array(begins)[:, None] + along)))
 
 
 def flops_per_byte(

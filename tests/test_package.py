@@ -93,8 +93,9 @@ FILES = {
     "corpus": ["builtin", "sources", "tokens", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "reproduce": [
-        *("material", "grid", "tokens", "trained", "scales", "experiment", "statistics"),
-        *("claims", "judging", "ratios", "draw_scaling", "scaling", "scaling_claims", "variants"),
+        *("material", "grid", "tokens", "trained", "places", "examples", "scales", "experiment", "statistics"),
+        *("claims", "judging", "draw_scaling", "draw_tasks", "ratios", "scaling", "scaling_claims", "variants"),
+        *("learning_ac", "positions", "spelling", "generation", "windows_m1"),
         *("page", "registry", "draw_ledger", "ledger", "cost", ""),
     ],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],

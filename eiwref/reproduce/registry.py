@@ -7,14 +7,46 @@ from pathlib import Path
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import Result, environment
 from eiwref.files import make_folder, write_bytes
-from eiwref.reproduce import page, ratios, scaling, scaling_claims, variants
+from eiwref.reproduce import (
+    generation,
+    learning_ac,
+    page,
+    positions,
+    ratios,
+    scaling,
+    scaling_claims,
+    spelling,
+    variants,
+    windows_m1,
+)
 from eiwref.reproduce.claims import Claim
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job
 from eiwref.reproduce.scales import Scale
 
-EXPERIMENTS: tuple[Experiment, ...] = (*ratios.EXPERIMENTS, *scaling.EXPERIMENTS, *variants.EXPERIMENTS)
-CLAIMS: tuple[Claim, ...] = tuple(sorted((*scaling_claims.CLAIMS, *variants.CLAIMS), key=lambda claim: claim.id))
+EXPERIMENTS: tuple[Experiment, ...] = (
+    *ratios.EXPERIMENTS,
+    *scaling.EXPERIMENTS,
+    *variants.EXPERIMENTS,
+    *learning_ac.EXPERIMENTS,
+    *positions.EXPERIMENTS,
+    *spelling.EXPERIMENTS,
+    *generation.EXPERIMENTS,
+    *windows_m1.EXPERIMENTS,
+)
+CLAIMS: tuple[Claim, ...] = tuple(
+    sorted(
+        (
+            *scaling_claims.CLAIMS,
+            *variants.CLAIMS,
+            *learning_ac.CLAIMS,
+            *positions.CLAIMS,
+            *spelling.CLAIMS,
+            *generation.CLAIMS,
+        ),
+        key=lambda claim: claim.id,
+    )
+)
 
 ALL = "all"
 
@@ -80,5 +112,5 @@ def draw(experiment: Experiment, result: Result, out: Path) -> None:
 
 
 def _readable(name: str) -> str:
-    """ "Table 3" of "table3"."""
-    return re.sub(r"(?<=[a-z])(?=\d)", " ", name).capitalize()
+    """ "Table 3" of "table3", "Short m1" of "short_m1"."""
+    return re.sub(r"^(table|figure)(?=\d)", r"\1 ", name).replace("_", " ").capitalize()

@@ -32,6 +32,7 @@ class Scale:
     task_bytes: int  # of text in an example of compressing and decompressing
     task_examples: int  # seen in training on those
     words: int  # to learn spelling from
+    lanes: int  # texts written side by side
 
     def trained(self, tokenizer: str, size: str | None = None, seed: int | None = None, **more) -> Trained:
         """An M2 of this scale, its smallest size and first seed unless said otherwise."""
@@ -57,6 +58,7 @@ SCALES = {
             task_bytes=16,
             task_examples=8,
             words=40,
+            lanes=4,
         ),
         Scale(
             name="laptop",
@@ -73,6 +75,7 @@ SCALES = {
             task_bytes=64,
             task_examples=40_000,
             words=4_000,
+            lanes=64,
         ),
         Scale(
             name="gpu",
@@ -89,6 +92,7 @@ SCALES = {
             task_bytes=256,
             task_examples=1_000_000,
             words=40_000,
+            lanes=64,
         ),
         Scale(
             name="paper",
@@ -105,6 +109,7 @@ SCALES = {
             task_bytes=1024,
             task_examples=10_000_000,
             words=40_000,
+            lanes=64,
         ),
     )
 }

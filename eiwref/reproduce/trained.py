@@ -100,7 +100,7 @@ class Trained(Job):
                 "bits_per_token": bits / text["held_out"]["tokens"],
                 "training_curve": _curve(done.losses, self.batch * self.context),  # (tokens seen, nats a token)
                 "held_out_curve": [[row["step"], row["held_out_bits_per_byte"]] for row in done.measured],
-            }
+            } | self.more(done.measured)
         # Checkpoints are larger than the M2. Last of all, so that one who is killed before goes on from them.
         rmtree(place.folder / "run")
         return found
@@ -113,8 +113,7 @@ class Trained(Job):
     def plan(self, config: Config, bytes_per_token: float) -> Plan:
         """Half a cosine after a warm-up of a twentieth of the steps."""
         steps = self.steps(config, bytes_per_token)
-        rate = LEARNING_RATE * min(1.0, WIDTH / config.d_model)
-        return Plan(steps, self.batch, "adamw", rate, max(1, steps // 20), self.seed)
+        return Plan(steps, self.batch, "adamw", learning_rate(config), max(1, steps // 20), self.seed)
 
     def training(self, bytes_per_token):
         config = sizes.config(self.size, vocabulary(self.tokenizer) + 1, self.context)
@@ -125,6 +124,10 @@ class Trained(Job):
         """What is measured on the way, of the held-out documents' ids and their texts."""
         some = [(ids, text) for ids, text in zip(documents, texts, strict=True) if text][::SOME]
         return HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
+
+    def more(self, measured: list[dict]) -> dict:
+        """What else is found, from the rows of evaluations on the way: nothing here."""
+        return {}
 
     def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list) -> Done:
         """Train, from the last checkpoint if there is one."""
@@ -150,6 +153,11 @@ def load(place: Place, job: Trained) -> M2:
         raise Diverged(f"{job.tokenizer}, {job.size}: there is no M2: {stopped}")
     reader = place.material.tokenizer(job.tokenizer)
     return M2.load(place.files(job) / FILE, reader.predictor, place.xp)
+
+
+def learning_rate(config: Config) -> float:
+    """At its highest."""
+    return LEARNING_RATE * min(1.0, WIDTH / config.d_model)
 
 
 def training_flops(config: Config) -> int:
