@@ -16,6 +16,8 @@ from eiwref.m2 import M2, m1_config
 from eiwref.nn.layers import token_nats
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 
+POSITIONS_AT_ONCE = 1 << 14  # of few symbols: then attention takes more memory than logits
+
 
 def uniform_bits(tokens: int, vocab_size: int) -> float:
     """Bits of `tokens` ids, each of log2(vocab_size) bits."""
@@ -98,7 +100,7 @@ def predictions(network: Transformer, params: dict, documents: list, bar=iter) -
         pieces += [(whole[begin : begin + config.context], begin) for begin in begins]
     # Pieces of like length share a batch; what pads the shorter ones is not counted.
     pieces.sort(key=lambda piece: len(piece[0]))
-    batch = max(1, LOGITS_AT_ONCE // (config.symbols * config.context))
+    batch = max(1, min(LOGITS_AT_ONCE // config.symbols, POSITIONS_AT_ONCE) // config.context)
     for at in bar(range(0, len(pieces), batch)):
         group, begins = zip(*pieces[at : at + batch], strict=True)
         lengths = np.array([len(piece) for piece in group])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import eiwref
+from eiwref.errors import Diverged
 from eiwref.evaluate import model_bits, predictions
 from eiwref.experiments import paper
 from eiwref.experiments.result import Result
@@ -148,6 +149,18 @@ def test_predictions_name_the_place_of_every_id():
         )
         for place in range(14)
     }
+
+
+def test_few_symbols_do_not_make_large_batches(monkeypatch):
+    monkeypatch.setattr("eiwref.evaluate.POSITIONS_AT_ONCE", 35)
+    sizes = [found.logits.shape[0] for found in predictions(NETWORK, fresh(), [np.zeros(9, dtype=np.int64)] * 7)]
+    assert sizes == [3, 3, 1]
+
+
+def test_training_by_place_that_goes_wrong_has_no_result(monkeypatch):
+    monkeypatch.setattr(places.Trained, "make", lambda self, place: {"stopped": "the loss is not finite"})
+    with pytest.raises(Diverged, match="tiny: the loss is not finite"):
+        places.Places("AC[v=2]", "tiny", 10, 2, 100).make(None)
 
 
 def test_some_documents_are_watched():

@@ -59,7 +59,7 @@ def figure13(result: Result) -> bytes:
             axes.set_ylim(-2, 102)
             axes.grid(alpha=0.25)
         left.set_ylabel(f"words right, % (M2 {size})")
-        left.legend(fontsize=8.5, frameon=False, loc="upper left")
+        left.legend(fontsize=8.5, edgecolor="none", loc="best")
     grid[0][0].set_title("Held-out words (Figure 13a)", fontsize=11)
     grid[0][1].set_title("Words trained on (Figure 13b)", fontsize=11)
     return _png(figure)
@@ -77,7 +77,7 @@ def short_m1(result: Result) -> bytes:
             label = f"M1 trained on {piece} symbols" if row is rows[0] else None
             style = {"color": colour, "linewidth": 1.5, "markersize": 5, "alpha": 0.8, "label": label}
             left.plot(*zip(*row["groups"], strict=True), mark, **style)
-            right.plot(windows, [row[f"window_{bits}"] for bits in windows], mark, **style)
+            right.plot(windows, [16 * row[f"window_{bits}"] / bits for bits in windows], mark, **style)
     firsts = [first for first, _ in result.rows[0]["groups"]]
     for axes, ticks in ((left, firsts), (right, windows)):
         axes.set_xscale("log", base=2)
@@ -88,10 +88,9 @@ def short_m1(result: Result) -> bytes:
     left.set_xlabel("first place of a group of places after a start")
     left.set_ylabel("bits/byte on held-out text (lower is better)")
     left.set_title("What each M1 knows at each place; a line a seed", fontsize=11)
-    right.set_yscale("log", base=2)
     right.set_xlabel("bits a window")
-    right.set_ylabel("bytes a window (higher is better)")
-    right.set_title("What windows hold under each", fontsize=11)
+    right.set_ylabel("bytes of text for each 16 bits (higher is better)")
+    right.set_title("What windows hold under each M1", fontsize=11)
     return _png(figure)
 
 

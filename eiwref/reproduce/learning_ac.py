@@ -169,7 +169,7 @@ def _table5(scale: Scale, grid: Grid) -> list[dict]:
 
 
 def _bits_job(scale: Scale, size: str) -> Places:
-    return Places(**asdict(scale.trained("AC[v=2]", size, unit="tokens")), few=scale.few)
+    return Places(**asdict(scale.trained("AC[v=2]", size, unit="tokens")), few=scale.few // 4)
 
 
 def _bits(scale: Scale, grid: Grid) -> list[dict]:
