@@ -1,4 +1,4 @@
-"""Pictures from plain data. Nothing but this file imports matplotlib, and only when a picture is asked for.
+"""Pictures from plain data. Only this file and `draw_...` import matplotlib, and only when one is asked for.
 
 Colours are Okabe and Ito's, which the colour-blind can tell apart.
 """
@@ -25,7 +25,7 @@ def compression(result: Result, windows: list[tuple[str, str]]) -> bytes:
     rows = {row["tokenizer"]: row for row in result.rows}
     _ratios(left, rows)
     _gains(right, rows)
-    return _png(figure)
+    return png(figure)
 
 
 def walk(result: Result) -> bytes:
@@ -34,7 +34,7 @@ def walk(result: Result) -> bytes:
     draw_windows(top, result.settings["sentence"])
     _costs(left, result.rows)
     _curves(right, result.rows)
-    return _png(figure)
+    return png(figure)
 
 
 def curve(losses: list[float], measured: list[tuple[int, float]]) -> bytes:
@@ -58,7 +58,7 @@ def curve(losses: list[float], measured: list[tuple[int, float]]) -> bytes:
         right = axes.twinx()
         right.plot(*zip(*measured, strict=True), "o-", color=RED, markersize=4, linewidth=1)
         right.set_ylabel("bits/byte on held-out text", color=RED)
-    return _png(figure)
+    return png(figure)
 
 
 def _page():
@@ -71,7 +71,8 @@ def _page():
     return figure, top.subplots(), left, right
 
 
-def _png(figure) -> bytes:
+def png(figure) -> bytes:
+    """The picture; without a date or a version, so that the same figure is the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)

@@ -7,12 +7,18 @@ from pathlib import Path
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import Result, environment
 from eiwref.files import make_folder, write_bytes
-from eiwref.reproduce import page, ratios
+from eiwref.reproduce import page, price, ratios, round_trips, stability, uniformity
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.scales import Scale
 
-EXPERIMENTS: tuple[Experiment, ...] = (*ratios.EXPERIMENTS,)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    *ratios.EXPERIMENTS,
+    *round_trips.EXPERIMENTS,
+    *stability.EXPERIMENTS,
+    *uniformity.EXPERIMENTS,
+    *price.EXPERIMENTS,
+)
 BY_NAME = {name: experiment for experiment in EXPERIMENTS for name in experiment.names}
 
 
