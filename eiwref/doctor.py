@@ -43,8 +43,8 @@ TEXT += bytes(range(256)) + bytes(256 - len(TEXT) % 256)  # every byte, and what
 
 def examine() -> dict:
     """{"agrees", "checks": [{"check", "agrees"}], "float": [{"setting", "share"}]}; `share` is of positions."""
-    golden = json.loads(read_bytes(data_path("golden.json")))["m1-tiny"]
-    integer, floats = (load_predictor(data_path(name)) for name in (INTEGER, FLOAT))
+    golden = _golden()
+    integer = load_predictor(data_path(INTEGER))
     checks = {"the network is the one of the golden values": digest(integer) == golden["digest"]}
     for way, rows in ways(integer):
         checks[f"frequencies, {way}"] = sha256_of(rows) == golden["frequencies"]
@@ -53,15 +53,20 @@ def examine() -> dict:
         ids = reader.encode(TEXT[:CODED])
         checks[f"{spec}, encoded"] = sha256_of(ids) == golden["tokens"][spec]
         checks[f"{spec}, decoded"] = _decodes(reader, ids)
-    found = {way: fingerprints(rows) for way, rows in ways(floats)}
-    first = next(iter(found))
-    others = {f"{way} against {first}": (found[first], prints) for way, prints in found.items() if way != first}
-    others["here against the machine of the golden values"] = found[first], golden["float"]
     return {
         "agrees": all(checks.values()),
         "checks": [{"check": name, "agrees": agrees} for name, agrees in checks.items()],
-        "float": [{"setting": name, "share": differing(*pair)} for name, pair in others.items()],
+        "float": shares_of_floats(),
     }
+
+
+def shares_of_floats() -> list[dict]:
+    """{"setting", "share"} of the M1 in floats: at which share of positions each way gives other frequencies."""
+    found = {way: fingerprints(rows) for way, rows in ways(load_predictor(data_path(FLOAT)))}
+    first = next(iter(found))
+    others = {f"{way} against {first}": (found[first], prints) for way, prints in found.items() if way != first}
+    others["here against the machine of the golden values"] = found[first], _golden()["float"]
+    return [{"setting": name, "share": differing(*pair)} for name, pair in others.items()]
 
 
 def lines(found: dict) -> list[str]:
@@ -108,6 +113,10 @@ def differing(some: str, others: str) -> float:
     """The share of positions whose fingerprints differ."""
     pairs = [(some[at : at + 8], others[at : at + 8]) for at in range(0, len(some), 8)]
     return sum(one != other for one, other in pairs) / len(pairs)
+
+
+def _golden() -> dict:
+    return json.loads(read_bytes(data_path("golden.json")))["m1-tiny"]
 
 
 def _decodes(reader: Tokenizer, ids) -> bool:

@@ -427,15 +427,15 @@ def test_every_user_of_states_sees_the_same_m1(m1):
     """One by one, in lockstep, by codebook: the same windows; streams at once, the same slices."""
     texts = [TEXT[:90], b"", TEXT[90:160], b"a", TEXT[:90]]
     scheme = StopCell(m1.over(256), 32)
-    codes = [[window.code for window in scheme.segment(text)] for text in texts]
-    assert lockstep.encode(scheme, texts) == codes
-    assert b"".join(lockstep.decode(scheme, codes[0])) == texts[0]
+    windows = [list(scheme.segment(text)) for text in texts]
+    assert lockstep.segment(scheme, texts) == windows
+    assert b"".join(each.text for each in lockstep.texts(scheme, [each.code for each in windows[0]])) == texts[0]
     small = StopCell(m1.over(256), 10)
     book = Codebook.grow(small)
     assert book.predictor == digest(m1.over(256))
     whole = np.arange(1 << 10)
-    assert lockstep.decode(small, whole.tolist()) == [small.decode(code).text for code in whole.tolist()]
-    assert book.decode(whole.astype(np.uint16)) == b"".join(lockstep.decode(small, whole.tolist()))
+    assert lockstep.texts(small, whole.tolist()) == [small.decode(code) for code in whole.tolist()]
+    assert book.texts == [each.text for each in lockstep.texts(small, whole.tolist())]
     rows = m1.at_once(np.frombuffer(TEXT[:128], dtype=np.uint8)[None])[0]
     slices = Restarting(m1).slices([np.frombuffer(TEXT[:128], dtype=np.uint8)])[0]
     np.testing.assert_array_equal(slices[:, 0], rows[np.arange(128), list(TEXT[:128])])

@@ -30,6 +30,7 @@ ROOMS = [
     "generate",
     "evaluate",
     "verify",
+    "doctor",
     "show",
     "experiments",
     "plots",
@@ -37,7 +38,6 @@ ROOMS = [
     "reproduce",
     "bench",
     "demo",
-    "doctor",
     "",  # eiwref itself: the names for users
     "course",
     "cli_files",
@@ -94,7 +94,8 @@ FILES = {
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "reproduce": [
         *("material", "grid", "tokens", "trained", "places", "examples", "scales", "experiment", "statistics"),
-        *("claims", "judging", "draw_scaling", "draw_tasks", "ratios", "scaling", "scaling_claims", "variants"),
+        *("claims", "judging", "entropy", "edits", "draw_scaling", "draw_tasks", "draw_text"),
+        *("ratios", "round_trips", "stability", "uniformity", "price", "scaling", "scaling_claims", "variants"),
         *("learning_ac", "positions", "spelling", "generation", "windows_m1"),
         *("page", "registry", "draw_ledger", "ledger", "cost", ""),
     ],

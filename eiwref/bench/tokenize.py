@@ -97,15 +97,16 @@ def _under_a_network(texts: list[bytes]) -> dict[str, Callable[[], object]]:
 
     def encode_one_by_one():
         alone = scheme()
-        return [[window.code for window in alone.segment(text)] for text in texts]
+        return [list(alone.segment(text)) for text in texts]
 
-    codes = lockstep.encode(scheme(), texts)
-    flat = [code for own in codes for code in own]
-    if codes != encode_one_by_one() or b"".join(lockstep.decode(scheme(), flat)) != b"".join(texts):
+    windows = lockstep.segment(scheme(), texts)
+    flat = [window.code for own in windows for window in own]
+    back = b"".join(window.text for window in lockstep.texts(scheme(), flat))
+    if windows != encode_one_by_one() or back != b"".join(texts):
         raise EiwrefError("windows in lockstep are not those made one by one: nothing was measured")
     return {
-        "encode, 64-bit windows under a network: in lockstep": lambda: lockstep.encode(scheme(), texts),
-        "decode, 64-bit windows under a network: in lockstep": lambda: lockstep.decode(scheme(), flat),
+        "encode, 64-bit windows under a network: in lockstep": lambda: lockstep.segment(scheme(), texts),
+        "decode, 64-bit windows under a network: in lockstep": lambda: lockstep.texts(scheme(), flat),
         "encode, 64-bit windows under a network: one by one": encode_one_by_one,
         "decode, 64-bit windows under a network: one by one": lambda: list(map(scheme().decode, flat)),
     }

@@ -17,7 +17,6 @@ from eiwref.nn.transformer import Config
 from eiwref.predictors.base import BYTES_AND_END
 from eiwref.predictors.network import Network, Networked
 
-AT_ONCE = 4096  # symbols whose distributions are held at a time
 SEEN = 64  # pieces of text, each as long as the context, on which sizes are looked at
 
 
@@ -51,12 +50,7 @@ class IntegerNetwork(Networked):
 
     def slices_along(self, symbols, lengths):
         """All positions of a text at once, which gives integers that are those of one by one."""
-        few = max(1, AT_ONCE // symbols.shape[1])
-        found = [np.zeros((0, symbols.shape[1], 2), dtype=np.int64)]
-        for at in range(0, len(symbols), few):
-            some = symbols[at : at + few]
-            found.append(np.take_along_axis(self.at_once(some), some[..., None] + np.arange(2), axis=2))
-        return np.concatenate(found)
+        return self.slices_at_once(symbols)
 
     def _look(self, ids, past):
         levels, past = self.network.step(ids, past)

@@ -11,7 +11,6 @@ are one, and the first rule never comes into play.
 """
 
 from copy import copy
-from itertools import pairwise
 
 import numpy as np
 
@@ -43,12 +42,11 @@ class UniformAfter(_Counting):
 
     def __init__(self, predictor: Predictor):
         super().__init__(predictor)
-        self._uniform = frequencies.uniform(predictor.symbols, predictor.precision)
-        self._uniform_slices = np.array(list(pairwise(self._uniform)), dtype=np.int64)  # (symbols, 2)
+        self.uniform = frequencies.uniform(predictor.symbols, predictor.precision)
 
     def cdf(self, state):
         inner, seen = state
-        return self.inner.cdf(inner) if seen < self.limit else self._uniform
+        return self.inner.cdf(inner) if seen < self.limit else self.uniform
 
     def advance(self, state, symbol):
         inner, seen = state
@@ -65,19 +63,12 @@ class UniformAfter(_Counting):
 
     def cdf_many(self, states):
         inner, n, seen = states
-        return self.inner.cdf_many(inner) if seen < self.limit else np.tile(self._uniform, (n, 1)).astype(np.int64)
+        return self.inner.cdf_many(inner) if seen < self.limit else np.tile(self.uniform, (n, 1)).astype(np.int64)
 
     def advance_many(self, states, which, symbols):
         inner, _, seen = states
         inner = self.inner.advance_many(inner, which, symbols) if seen + 1 < self.limit else None
         return inner, len(which), seen + 1
-
-    def slices_along(self, symbols, lengths):
-        """As `Predictor.slices_along`, past the limit too."""
-        known = symbols[:, : self.limit]
-        slices = self._uniform_slices[symbols]
-        slices[:, : self.limit] = self.inner.slices_along(known, np.minimum(lengths, self.limit))
-        return slices
 
 
 class Restarting(_Counting):

@@ -25,6 +25,7 @@ from eiwref.predictors.static import Unigram
 
 WEIGHT_BITS = 30  # of a probability, before it becomes a frequency
 REMEMBERED = 3  # symbols: the first few of a window come again and again
+AT_ONCE = 4096  # symbols whose distributions are held at a time
 ROOM = 4096  # states remembered at most, each with its keys and values
 
 
@@ -106,6 +107,15 @@ class Networked(Predictor):
         starts = np.full((len(texts), 1), self.config.start)
         logits = self._look_at_once(np.concatenate([starts, texts[:, :-1]], axis=1))  # (B, T, 257)
         return self._frequencies(logits.reshape(-1, logits.shape[-1])).reshape(*texts.shape, -1)
+
+    def slices_at_once(self, symbols: np.ndarray) -> np.ndarray:
+        """What `slices_along` gives, by `at_once`."""
+        few = max(1, AT_ONCE // symbols.shape[1])
+        found = [np.zeros((0, symbols.shape[1], 2), dtype=np.int64)]
+        for at in range(0, len(symbols), few):
+            some = symbols[at : at + few]
+            found.append(np.take_along_axis(self.at_once(some), some[..., None] + np.arange(2), axis=2))
+        return np.concatenate(found)
 
     def static(self):
         return Unigram(self.counts[: self.symbols], self.precision, self.limit)

@@ -12,10 +12,14 @@ from eiwref.reproduce import (
     learning_ac,
     page,
     positions,
+    price,
     ratios,
+    round_trips,
     scaling,
     scaling_claims,
     spelling,
+    stability,
+    uniformity,
     variants,
     windows_m1,
 )
@@ -26,6 +30,10 @@ from eiwref.reproduce.scales import Scale
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *ratios.EXPERIMENTS,
+    *round_trips.EXPERIMENTS,
+    *stability.EXPERIMENTS,
+    *uniformity.EXPERIMENTS,
+    *price.EXPERIMENTS,
     *scaling.EXPERIMENTS,
     *variants.EXPERIMENTS,
     *learning_ac.EXPERIMENTS,
@@ -37,6 +45,10 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 CLAIMS: tuple[Claim, ...] = tuple(
     sorted(
         (
+            *ratios.CLAIMS,
+            *round_trips.CLAIMS,
+            *stability.CLAIMS,
+            *uniformity.CLAIMS,
             *scaling_claims.CLAIMS,
             *variants.CLAIMS,
             *learning_ac.CLAIMS,

@@ -4,7 +4,7 @@ Paper, section 3.3. Windows of W bits follow each other without a gap; a token i
 W is not a multiple of the token (b=24, v=65k) tokens straddle windows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 
@@ -18,7 +18,7 @@ from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.windows import lockstep, table_walk
 from eiwref.windows.codebook import Codebook
 from eiwref.windows.likeliest import Likeliest
-from eiwref.windows.scheme import Decoded, Scheme, Window
+from eiwref.windows.scheme import Coded, Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
 
 CODEBOOK_PAYS = 4  # times as many bytes of text as codes: then growing the codebook is the lesser work
@@ -49,10 +49,13 @@ class EqualInfo(Tokenizer):
             if self.token_bits == 16:
                 return [each.astype(np.uint32) for each in codes]
             return [each.astype(">u2").view(np.uint8).astype(np.uint32) for each in codes]
-        if self._one_tree and self.predictor.batched:
-            codes = lockstep.encode(self.scheme, bar(data))
-            return [self._pack(each).tokens(self.token_bits) for each in codes]
-        return super().encode_batch(data, bar)
+        return [self.join(windows).tokens(self.token_bits) for windows in self.segment_batch(data, bar)]
+
+    def segment_batch(self, texts: Sequence[bytes], bar=iter) -> list[list[Window]]:
+        """The windows of each text, the predictor's work shared where it can be."""
+        if self._in_lanes:
+            return lockstep.segment(self.scheme, bar(texts))
+        return [list(self.scheme.segment(text)) for text in bar(texts)]
 
     def decode_batch(self, batch, bar=iter):
         packed = [from_tokens(ids, self.token_bits) for ids in batch]
@@ -60,10 +63,18 @@ class EqualInfo(Tokenizer):
         # A window takes several steps of the predictor, one for each byte of its text.
         if self._codebook_pays(sum(map(len, packed))):
             return self.codebook.decode_batch([np.frombuffer(each, dtype=">u2") for each in bar(packed)])
-        if self._one_tree and self.predictor.batched:
-            texts = iter(lockstep.decode(self.scheme, chain.from_iterable(codes), bar))
-            return [b"".join(islice(texts, len(each) // self.window_bytes)) for each in packed]
+        if self._in_lanes and self.scheme.reset == 1:
+            texts = iter(lockstep.texts(self.scheme, chain.from_iterable(codes), bar))
+            return [
+                b"".join(window.text for window in islice(texts, len(each) // self.window_bytes))
+                for each in packed
+            ]
         return super().decode_batch(batch, bar)
+
+    @property
+    def _in_lanes(self) -> bool:
+        """Does the predictor share work, and does the scheme ask it?"""
+        return isinstance(self.scheme, Coded) and self.predictor.batched
 
     @property
     def _one_tree(self) -> bool:
@@ -93,10 +104,7 @@ class EqualInfo(Tokenizer):
 
     def join(self, windows: Iterable[Window]) -> Bits:
         """The bits of windows, end to end."""
-        return self._pack(window.code for window in windows)
-
-    def _pack(self, codes: Iterable[int]) -> Bits:
-        packed = b"".join(code.to_bytes(self.window_bytes, "big") for code in codes)
+        packed = b"".join(window.code.to_bytes(self.window_bytes, "big") for window in windows)
         return Bits(packed, 8 * len(packed))
 
     def decompress(self, data, max_bytes=None):

@@ -44,7 +44,6 @@ class Likeliest(Scheme):
             raise PredictorError(f"the codebook is one of {predictor.window_bits} bits, expected {window_bits}")
         self.predictor = predictor
         self.window_bits = window_bits
-        self.reset = reset
 
     @cached_property
     def codebook(self) -> Codebook:
@@ -74,9 +73,6 @@ class Likeliest(Scheme):
             node = int(table[symbol, min(node, root)])
             first = int(code_of[node])
             yield first, first + int(self.codebook.cells[first]) - 1
-
-    def after(self, text):
-        return self
 
 
 def grow(predictor: Predictor, window_bits: int) -> Codebook:

@@ -32,16 +32,19 @@ Many codes belong to no text (71 % of them at W = 16 under the n-gram that trave
 a code `decode` gives the longest text whose interval holds it, and says that it is not valid.
 """
 
+from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterator
+from typing import ClassVar
 
 from eiwref.coding.interval import Interval
 from eiwref.errors import PredictorError
-from eiwref.windows.scheme import Decoded, Scheme
+from eiwref.windows.scheme import Coded, Decoded, Filled
 
 
-class _Padded(Scheme):
+class _Padded(Coded):
     """What greedy and delay share: the exact interval and its zero-padded code."""
+
+    shortest: ClassVar[bool]  # a code stands for the shortest text that has it, or else for the longest
 
     def __init__(self, predictor, window_bits, reset=1):
         super().__init__(predictor, window_bits, reset)
@@ -56,40 +59,48 @@ class _Padded(Scheme):
         code, length = interval.shortest_code()
         return code << (self.window_bits - length)
 
-    def _longest(self, data: bytes, start: int) -> list[Interval]:
-        """The interval after each symbol, as long as it still holds a code of W bits."""
-        predictor, window_bits = self.predictor, self.window_bits
-        state, interval = predictor.start(), Interval()
-        intervals = []
-        for position in range(start, len(data)):
-            symbol = data[position]
-            interval = interval.split(predictor.cdf(state), symbol)
+    def fill(self, symbol, slices):
+        """As many symbols as there is still a code of W bits for, less those that delay leaves."""
+        window_bits, precision = self.window_bits, self.predictor.precision
+        interval = Interval()
+        intervals: list[Interval] = []  # after each symbol
+        full = False
+        for low, high in slices:
+            interval = interval.then(Interval(low, high - low, precision))
             # Two cells' length always hold a whole cell; only below that is it worth a look.
-            if (
+            full = (
                 not (interval.width << (window_bits - 1)) >> interval.scale
                 and interval.dyadic(window_bits) is None
-            ):
+            )
+            if full:
                 break
             intervals.append(interval)
-            state = predictor.advance(state, symbol)
-        return intervals
+        code = self._code(intervals[-1])
+        return Filled(self._kept(intervals, code), code, full)
 
-    def _towards(self, code: int) -> Iterator[tuple[int, Interval]]:
-        """(symbol, interval after it) for the only texts whose intervals hold the code's own cell."""
-        self.check(code)
-        predictor, window_bits = self.predictor, self.window_bits
-        state, interval = predictor.start(), Interval()
+    @abstractmethod
+    def _kept(self, intervals: list[Interval], code: int) -> int:
+        """How many symbols stay in the window, of those after which these intervals are left."""
+
+    def descend(self, code):
+        """Along the only texts whose intervals hold the code's own cell."""
+        window_bits = self.window_bits
+        interval, text, length, symbol = Interval(), bytearray(), 0, None
         while True:
-            cumulative = predictor.cdf(state)
+            cumulative = yield symbol
             # Over the denominator 2^(scale + W), the cell starts `place` above low and is 2^scale long.
             place = (code << interval.scale) - (interval.low << window_bits)
             target = place * cumulative[-1] // (interval.width << window_bits)
             symbol = bisect_right(cumulative, target) - 1
             interval = interval.split(cumulative, symbol)
             if (code + 1) << interval.scale > (interval.low + interval.width) << window_bits:
-                return
-            yield symbol, interval
-            state = predictor.advance(state, symbol)
+                break
+            text.append(symbol)
+            if self._code(interval) == code:
+                length = len(text)
+                if self.shortest:
+                    break
+        return Decoded(bytes(text[:length] if length else text), valid=length > 0)
 
     def narrow(self, text):
         predictor, window_bits = self.predictor, self.window_bits
@@ -104,22 +115,14 @@ class _Padded(Scheme):
 
 
 class Greedy(_Padded):
-    """The paper's default: as much text as fits. Not every text comes back."""
+    """The paper's default: as much text as fits, and the longest with a code. Not every text comes back."""
 
     name = "greedy"
     lossless = False
+    shortest = False
 
-    def encode(self, data, start=0):
-        intervals = self._longest(data, start)
-        return start + len(intervals), self._code(intervals[-1])
-
-    def decode(self, code):
-        text, longest = bytearray(), 0
-        for symbol, interval in self._towards(code):
-            text.append(symbol)
-            if self._code(interval) == code:
-                longest = len(text)
-        return Decoded(bytes(text[:longest] if longest else text), valid=longest > 0)
+    def _kept(self, intervals, code):
+        return len(intervals)
 
 
 class Delay(_Padded):
@@ -127,18 +130,8 @@ class Delay(_Padded):
 
     name = "delay"
     lossless = True
+    shortest = True
 
-    def encode(self, data, start=0):
-        intervals = self._longest(data, start)
-        code = self._code(intervals[-1])
+    def _kept(self, intervals, code):
         # Codes along a walk may leave a value and come back to it: look from the front.
-        kept = next(k for k, interval in enumerate(intervals, 1) if self._code(interval) == code)
-        return start + kept, code
-
-    def decode(self, code):
-        text = bytearray()
-        for symbol, interval in self._towards(code):
-            text.append(symbol)
-            if self._code(interval) == code:
-                return Decoded(bytes(text), valid=True)
-        return Decoded(bytes(text), valid=False)
+        return next(k for k, interval in enumerate(intervals, 1) if self._code(interval) == code)

@@ -9,11 +9,12 @@ depends on all the text since M1's last start. `reset` says after how many windo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from copy import copy
 from typing import ClassVar, NamedTuple
 
 from eiwref.coding.bits import bit_ranges
+from eiwref.coding.frequencies import Cumulative
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.predictors.limits import Restarting, UniformAfter
@@ -34,31 +35,25 @@ class Decoded(NamedTuple):
     valid: bool
 
 
-class Scheme(ABC):
-    """Windows of `window_bits` bits under a predictor over at most 256 symbols.
+class Filled(NamedTuple):
+    """A window of so many symbols; `full` if one more was looked at and did not fit."""
 
-    The predictor starts afresh with every `reset` windows, None for never. A `Scheme` stands before one window of
-    a text, the first to begin with, and never changes; `after` gives the one that stands before the next. With
-    `reset` 1 they are one and the same.
+    symbols: int
+    code: int
+    full: bool
+
+
+class Scheme(ABC):
+    """Windows of `window_bits` bits.
+
+    A `Scheme` stands before one window of a text, the first to begin with, and never changes; `after` gives the
+    one that stands before the next.
     """
 
     name: ClassVar[str]
     lossless: ClassVar[bool]
-
-    def __init__(self, predictor: Predictor, window_bits: int, reset: int | None = 1):
-        if predictor.symbols > BYTES:
-            raise PredictorError(
-                f"the predictor is of another alphabet: {predictor.symbols} symbols, "
-                f"expected at most {BYTES} since windows need no end of text"
-            )
-        if reset is not None and reset < 1:
-            raise PredictorError(f"the predictor must go on for at least 1 window before its reset, found {reset}")
-        # See `limits` for what the limit means to a predictor that goes on.
-        self.predictor = UniformAfter(predictor if reset == 1 else Restarting(predictor))
-        self.window_bits = window_bits
-        self.reset = reset
-        self._first = self
-        self._place = 0  # windows since the predictor started
+    window_bits: int
+    reset: int | None = 1
 
     @abstractmethod
     def encode(self, data: bytes, start: int = 0) -> tuple[int, int]:
@@ -98,11 +93,67 @@ class Scheme(ABC):
             scheme = scheme.after(window.text)
 
     def after(self, text: bytes) -> "Scheme":
-        """This scheme before the window that follows one of `text`.
+        """This scheme before the window that follows one of `text`: the same where all windows start afresh."""
+        return self
 
-        Where the predictor goes on it walks over `text` once more, since `encode` may have walked further (delay)
-        and hands out no states.
+    def bit_ranges(self, text: bytes) -> list[tuple[int, int]]:
+        """The half-open range of code bits that each symbol of a window's text has a hand in (Figure 9)."""
+        settled = [self.window_bits - (first ^ last).bit_length() for first, last in self.narrow(text)]
+        return bit_ranges([*settled[:-1], self.window_bits])
+
+
+class Coded(Scheme):
+    """Windows that are coded symbol by symbol under a predictor over at most 256 symbols.
+
+    The predictor starts afresh with every `reset` windows, None for never. What a scheme does is written once, in
+    `fill` and `descend`, which are told what the predictor says: here for one window, in `lockstep` for many.
+    """
+
+    def __init__(self, predictor: Predictor, window_bits: int, reset: int | None = 1):
+        if predictor.symbols > BYTES:
+            raise PredictorError(
+                f"the predictor is of another alphabet: {predictor.symbols} symbols, "
+                f"expected at most {BYTES} since windows need no end of text"
+            )
+        if reset is not None and reset < 1:
+            raise PredictorError(f"the predictor must go on for at least 1 window before its reset, found {reset}")
+        # See `limits` for what the limit means to a predictor that goes on.
+        self.stream = Restarting(predictor)
+        self.predictor = UniformAfter(predictor if reset == 1 else self.stream)
+        self.window_bits = window_bits
+        self.reset = reset
+        self._first = self
+        self._place = 0  # windows since the predictor started
+
+    @abstractmethod
+    def fill(self, symbol: int, slices: Iterator[tuple[int, int]]) -> Filled:
+        """The window that begins with `symbol`; `slices`: the (low, high) of each symbol, that one's first."""
+
+    @abstractmethod
+    def descend(self, code: int) -> Generator[int | None, Cumulative, Decoded]:
+        """Towards the text of a code: sent the distribution after what it has found, yields the next symbol.
+
+        First of all it yields None. It returns at once where it needs no more.
         """
+
+    def encode(self, data, start=0):
+        symbols, code, _ = self.fill(data[start], self._slices(data, start))
+        return start + symbols, code
+
+    def decode(self, code):
+        self.check(code)
+        predictor = self.predictor
+        state, walk = predictor.start(), self.descend(code)
+        next(walk)
+        try:
+            while True:
+                symbol = walk.send(predictor.cdf(state))
+                state = predictor.advance(state, symbol)
+        except StopIteration as end:
+            return end.value
+
+    def after(self, text: bytes) -> "Coded":
+        """As in `Scheme`. A predictor that goes on walks over `text` once more: `encode` hands out no states."""
         if self._place + 1 == self.reset:
             return self._first
         following = copy(self)
@@ -110,7 +161,12 @@ class Scheme(ABC):
         following._place += 1
         return following
 
-    def bit_ranges(self, text: bytes) -> list[tuple[int, int]]:
-        """The half-open range of code bits that each symbol of a window's text has a hand in (Figure 9)."""
-        settled = [self.window_bits - (first ^ last).bit_length() for first, last in self.narrow(text)]
-        return bit_ranges([*settled[:-1], self.window_bits])
+    def _slices(self, data: bytes, start: int) -> Iterator[tuple[int, int]]:
+        """The predictor is asked only for what is looked at."""
+        predictor = self.predictor
+        state = predictor.start()
+        for position in range(start, len(data)):
+            if position > start:
+                state = predictor.advance(state, data[position - 1])
+            cumulative, symbol = predictor.cdf(state), data[position]
+            yield cumulative[symbol], cumulative[symbol + 1]

@@ -32,10 +32,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from eiwref.errors import PredictorError
-from eiwref.windows.scheme import Decoded, Scheme
+from eiwref.windows.scheme import Coded, Decoded, Filled
 
 
-class StopCell(Scheme):
+class StopCell(Coded):
     """One text for each code; the default."""
 
     name = "stop"
@@ -51,37 +51,30 @@ class StopCell(Scheme):
         self._shift = predictor.precision
         self._spare = (1 << window_bits) - predictor.symbols  # R
 
-    def encode(self, data, start=0):
-        predictor, shift = self.predictor, self._shift
-        state = predictor.start()
-        symbol = data[start]
-        first, cells = self._root_child(predictor.cdf(state), symbol)
-        for position in range(start + 1, len(data)):
-            state = predictor.advance(state, symbol)
-            symbol = data[position]
-            cumulative = predictor.cdf(state)
-            low = (cells - 1) * cumulative[symbol] >> shift
-            high = (cells - 1) * cumulative[symbol + 1] >> shift
-            if low == high:
-                return position, first
-            first += 1 + low
-            cells = high - low
-        return len(data), first
+    def fill(self, symbol, slices):
+        shift = self._shift
+        low, high = next(slices)
+        first, cells = self._root_child(symbol, low, high)
+        symbols = 1
+        for low, high in slices:
+            begin, end = (cells - 1) * low >> shift, (cells - 1) * high >> shift
+            if begin == end:
+                return Filled(symbols, first, full=True)
+            first, cells = first + 1 + begin, end - begin
+            symbols += 1
+        return Filled(symbols, first, full=False)
 
-    def decode(self, code):
-        self.check(code)
-        predictor, shift, spare = self.predictor, self._shift, self._spare
-        state = predictor.start()
-        cumulative = predictor.cdf(state)
+    def descend(self, code):
+        shift, spare = self._shift, self._spare
+        cumulative = yield None
         # A child's cells begin at c + floor(R C[c] / T), which rises strictly with c.
-        symbols = range(predictor.symbols)
+        symbols = range(self.predictor.symbols)
         symbol = bisect_right(symbols, code, key=lambda c: c + (spare * cumulative[c] >> shift)) - 1
-        first, cells = self._root_child(cumulative, symbol)
+        first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
         text = bytearray((symbol,))
         # Invariant: first <= code < first + cells.
         while code != first:
-            state = predictor.advance(state, symbol)
-            cumulative = predictor.cdf(state)
+            cumulative = yield symbol
             # floor((n-1) C / T) <= wanted  <=>  (n-1) C < (wanted + 1) T
             wanted = code - first - 1
             symbol = bisect_right(cumulative, (((wanted + 1) << shift) - 1) // (cells - 1)) - 1
@@ -97,7 +90,7 @@ class StopCell(Scheme):
         for depth, symbol in enumerate(text):
             cumulative = predictor.cdf(state)
             if depth == 0:
-                first, cells = self._root_child(cumulative, symbol)
+                first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
             else:
                 low = (cells - 1) * cumulative[symbol] >> shift
                 first, cells = first + 1 + low, ((cells - 1) * cumulative[symbol + 1] >> shift) - low
@@ -108,8 +101,7 @@ class StopCell(Scheme):
         """Where the cells of each one-symbol text begin, and where the last ones end; shape (K + 1,)."""
         return np.arange(len(cumulative)) + (self._spare * cumulative >> self._shift)
 
-    def _root_child(self, cumulative, symbol: int) -> tuple[int, int]:
-        """(first cell, number of cells) of a one-symbol text."""
-        low = self._spare * cumulative[symbol] >> self._shift
-        high = self._spare * cumulative[symbol + 1] >> self._shift
-        return symbol + low, 1 + high - low
+    def _root_child(self, symbol: int, low: int, high: int) -> tuple[int, int]:
+        """(first cell, number of cells) of a one-symbol text; `low`, `high`: the symbol's slice."""
+        begin, end = self._spare * low >> self._shift, self._spare * high >> self._shift
+        return symbol + begin, 1 + end - begin
