@@ -17,6 +17,7 @@ LONG = PAPER_TOKENS / 3
 LARGE_ONLY = (  # ends the rules that `verdict` applies
     "Contradicted only by runs of the paper's sizes with a third of its tokens or more; else not at this scale."
 )
+LEARNED = 0.1  # bits/byte below a unigram model
 SHARE = 0.25  # of a training, at which "less" is looked at
 SIGNIFICANT = 0.05
 
@@ -65,6 +66,14 @@ def verdict(holds: bool, rows: list[dict]) -> str:
         return REPRODUCED
     large = all(row["size"] in PAPER_SIZES and row["tokens_seen"] >= LONG for row in rows)
     return CONTRADICTED if large else NOT_AT_THIS_SCALE
+
+
+def learned(*rows: dict) -> bool:
+    """Whether each M2 is so far below its own unigram model that its bits/byte are of what it learned.
+
+    One that learned nothing has the bits/byte of its tokenizer's ratio, and may be ahead of others by that alone.
+    """
+    return all(row["unigram"] - row["bits_per_byte"] > LEARNED for row in rows)
 
 
 def differ(first: dict, second: dict) -> bool:

@@ -11,7 +11,7 @@ from eiwref.reproduce import draw_scaling
 from eiwref.reproduce.claims import CONTRADICTED, REPRODUCED, Claim, Judgement, Rows
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
-from eiwref.reproduce.judging import LARGE_ONLY, at_sizes, gap_trend, measured, only, verdict
+from eiwref.reproduce.judging import LARGE_ONLY, at_sizes, gap_trend, learned, measured, only, verdict
 from eiwref.reproduce.ratios import V, main_methods
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.scaling import BITS, KNOWN, MAIN, NAMED, UNITS, all_seeds, main_runs, summary
@@ -117,7 +117,7 @@ def _c21(rows: Rows) -> Judgement:
     for v in V:
         own = [only(rows, _windows(v, b=bits)) for bits in ("16", "24", "32")]
         low, middle, high = (row["bits_per_byte"] for row in own)
-        between &= min(low, high) < middle < max(low, high)
+        between &= min(low, high) < middle < max(low, high) and learned(*own[:2])
         values.append(f"v={v}: {low:.3f}, {middle:.3f}, {high:.3f}")
         used += own
     trend = gap_trend("b=24 less b=16, v=256,", used[1:2], used[:1])
@@ -255,7 +255,8 @@ CLAIMS = (
         claim="24-bit windows fall between 16 and 32",
         paper="403m: 1.394 (v=256) between 1.09 and 1.83, 1.249 (v=65k) between 1.02 and 1.74",
         rule="Reproduced if, at both vocabularies, bits/byte of b=24 lies between those of b=16 and b=32, "
-        "whichever of the two is lower. " + LARGE_ONLY,
+        "whichever of the two is lower, and those of b=16 and b=24 are below their unigram models' by more than "
+        "0.1. " + LARGE_ONLY,
         needs=("window24",),
         judge=_c21,
     ),
