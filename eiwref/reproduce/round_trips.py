@@ -205,7 +205,7 @@ def _c28(rows: Rows) -> Judgement:
 EXPERIMENTS = (
     Experiment(
         names=("windows",),
-        title="What windows lose",
+        title="Windows that do not come back, and how ambiguous greedy ones are",
         jobs=jobs,
         rows=rows,
         units={
