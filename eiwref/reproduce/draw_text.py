@@ -29,7 +29,7 @@ def windows(result: Result) -> bytes:
         style = {
             "marker": marker,
             "markersize": size,
-            "markerfacecolor": "white",
+            "markerfacecolor": "none",
             "color": colour,
             "linewidth": 1.8,
         }
@@ -103,7 +103,7 @@ def figure8(result: Result) -> bytes:
         axes.bar(np.arange(len(counts)), 100 * counts / counts.sum(), width=1.0, color=colour)
         axes.axvline(row["median"], color=BLACK, linestyle=":", linewidth=1.2)
         axes.set_title(
-            f"{row['tokenizer']}: {row['tokens']:.0f} tokens a sentence, median of edits {row['median']:g} (dotted)",
+            f"{row['tokenizer']}: {row['tokens']:.0f} tokens a sentence, median edits {row['median']:g} (dotted)",
             fontsize=9.5,
             loc="left",
         )
