@@ -6,7 +6,7 @@ from eiwref.experiments.result import Result
 from eiwref.plots import BLUE, GREEN, ORANGE, RED, SCHEME_COLOURS, SKY, YELLOW, png
 
 PURPLE, BLACK, GREY = "#CC79A7", "#000000", "#9A9A9A"
-SCHEME_MARKERS = {"stop": "o", "greedy": "v", "delay": "s"}
+SCHEME_MARKERS = {"stop": ("o", 5), "greedy": ("v", 7), "delay": ("s", 10)}  # and sizes: all can be seen at 0
 STREAMS = {  # colour, marker
     "random bits": (GREY, "x"),
     "AC[v=256]": (RED, "v"),
@@ -25,7 +25,14 @@ def windows(result: Result) -> bytes:
     left, right = figure.subplots(1, 2)
     for name, colour in SCHEME_COLOURS.items():
         rows = [row for row in result.rows if row["windows"] == name]
-        style = {"marker": SCHEME_MARKERS[name], "color": colour, "linewidth": 1.8, "markersize": 7}
+        marker, size = SCHEME_MARKERS[name]
+        style = {
+            "marker": marker,
+            "markersize": size,
+            "markerfacecolor": "none",
+            "color": colour,
+            "linewidth": 1.8,
+        }
         sizes = [row["window_bits"] for row in rows]
         left.plot(sizes, [100 * row["failed_inside"] for row in rows], label=name, **style)
         right.plot(sizes, [100 * row["sequences_failed_inside"] for row in rows], label=name, **style)
@@ -35,7 +42,7 @@ def windows(result: Result) -> bytes:
     right.set_ylabel("sequences with such a window, %")
     for axes, title in ((left, "Windows wrong inside the text"), (right, "Sequences that they spoil")):
         _by_width(axes, [row["window_bits"] for row in result.rows], title)
-        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=9, loc="center right")
     return png(figure)
 
 
@@ -46,12 +53,15 @@ def exactness(result: Result) -> bytes:
     sizes = [row["window_bits"] for row in result.rows]
     for name in ("stop", "delay"):
         over = [100 * row[f"{name}_over_greedy"] for row in result.rows]
-        axes.plot(sizes, over, marker=SCHEME_MARKERS[name], color=SCHEME_COLOURS[name], linewidth=1.8, label=name)
+        axes.plot(
+            sizes, over, marker=SCHEME_MARKERS[name][0], color=SCHEME_COLOURS[name], linewidth=1.8, label=name
+        )
     theirs = [(row["window_bits"], 100 * row["paper_delay_over_greedy"]) for row in result.rows if _has_paper(row)]
     axes.plot(*zip(*theirs, strict=True), "s", color=GREY, markersize=9, label="delay, the paper's", zorder=0)
     axes.axhline(0, color=BLACK, linewidth=1)
     axes.set_ylabel("text in a window over greedy's, %")
     _by_width(axes, sizes, "What exact windows cost")
+    axes.legend(fontsize=9)
     return png(figure)
 
 
@@ -93,13 +103,13 @@ def figure8(result: Result) -> bytes:
         axes.bar(np.arange(len(counts)), 100 * counts / counts.sum(), width=1.0, color=colour)
         axes.axvline(row["median"], color=BLACK, linestyle=":", linewidth=1.2)
         axes.set_title(
-            f"{row['tokenizer']}: {row['tokens']:.0f} tokens a sentence, median {row['median']:g} edits (dotted)",
+            f"{row['tokenizer']}: {row['tokens']:.0f} tokens a sentence, median edits {row['median']:g} (dotted)",
             fontsize=9.5,
             loc="left",
         )
         axes.set_ylabel("pairs, %")
-        axes.set_xlim(left=-1)
         axes.grid(alpha=0.25)
+    all_axes[-1].set_xlim(-1, max(len(row["counts"]) for row in result.rows))
     all_axes[-1].set_xlabel("edits between the tokens of two sentences")
     return png(figure)
 
@@ -216,7 +226,6 @@ def _by_width(axes, sizes: list[int], title: str) -> None:
     axes.minorticks_off()
     axes.set_xlabel("bits a window")
     axes.set_title(title, fontsize=11)
-    axes.legend(fontsize=9)
     axes.grid(alpha=0.25)
 
 
