@@ -124,8 +124,12 @@ def _curves(axes, rows: list[dict]) -> None:
 
 
 def draw_windows(axes, windows: list[tuple[str, str]], columns: int = 92) -> None:
-    """Windows, (text, bits) each, as boxes in reading order, as in the paper's Figure 2."""
-    axes.set_title("Windows of the same number of bits each, and the text they hold", fontsize=11)
+    """Windows, (text, bits) each, as boxes in reading order, as in the paper's Figure 2.
+
+    `columns`: letters in a line. The fewer they are, the larger they are set, and the higher the picture must be.
+    """
+    size = 1012 / columns  # points
+    axes.set_title("Windows of the same number of bits each, and the text they hold", fontsize=max(11, 0.8 * size))
     x = y = 0
     for index, (text, bits) in enumerate(windows):
         # The bits are set in half-size letters: 16 of them are as wide as 8 letters of text.
@@ -135,8 +139,8 @@ def draw_windows(axes, windows: list[tuple[str, str]], columns: int = 92) -> Non
         box = axes.barh(y, width - 0.25, left=x, height=1.9, color=WINDOW_COLOURS[index % 2], alpha=0.75)[0]
         middle = box.get_x() + box.get_width() / 2
         style = {"ha": "center", "family": "monospace"}
-        axes.text(middle, y + 0.35, text.replace(" ", "·"), va="center", fontsize=11, **style)
-        axes.text(middle, y - 0.5, bits, va="center", fontsize=5.6, color="#333333", **style)
+        axes.text(middle, y + 0.35, text.replace(" ", "·"), va="center", fontsize=size, **style)
+        axes.text(middle, y - 0.5, bits, va="center", fontsize=0.51 * size, color="#333333", **style)
         x += width
     axes.set_xlim(-0.5, columns)
     axes.set_ylim(y - 1.5, 1.5)

@@ -19,6 +19,7 @@ import pytest
 from eiwref.cli import main
 from eiwref.course import core, grade, notebook
 from eiwref.errors import CourseError
+from eiwref.predictors import store
 
 SOURCES = notebook.sources()
 NUMBERS = grade.numbers()
@@ -351,6 +352,7 @@ def test_what_ends_the_grader_or_stays_away(tmp_path, code, sentence):
 
 def test_the_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store, "DEFAULT", "m1")  # as in the process that grades
 
     def run(*arguments):
         code = main(list(arguments))

@@ -1,4 +1,4 @@
-"""Every tutorial runs from top to bottom, with its exercises solved; without, it fails at exercises only."""
+"""Every tutorial runs from top to bottom, with its exercises solved and without."""
 
 import re
 import subprocess
@@ -42,22 +42,18 @@ def test_a_tutorial_that_fails_is_found(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-def test_unsolved_it_fails_at_exercises_only(path, tmp_path, monkeypatch, capsys):
-    """Whoever runs all cells before writing any answer meets no error but that of the answer that is missing."""
+def test_unsolved_it_runs_too(path, tmp_path, monkeypatch, capsys):
+    """Whoever runs all cells before writing any answer is told which are missing, and meets no error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
-    space, errors = {"__name__": "__main__"}, []
+    space = {"__name__": "__main__"}
     codes = [
         cell.text for cell in notebook.cells(notebook.without_solutions(path.read_text())) if cell.kind == "code"
     ]
     with matplotlib.rc_context():
         for code in codes:
-            try:
-                exec(compile(code, path.name, "exec"), space)
-            except Exception as error:
-                errors.append(type(error))
+            exec(compile(code, path.name, "exec"), space)
             space["plt"].close("all")
-    assert set(errors) <= {NotImplementedError}
     said = re.findall(r"^(\d\d\.\d): not yet: it is still to be written$", capsys.readouterr().out, re.M)
     assert said == list(notebook.answer_names(path.read_text()))
 

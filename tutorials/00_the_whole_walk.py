@@ -50,6 +50,7 @@ from eiwref.nn.train import crops, train
 from eiwref.nn.transformer import Config, Transformer
 
 FAST = os.environ.get("EIWREF_FAST") == "1"
+plt.rcParams["font.size"] = 13
 _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one thread
 
 # %% [markdown]
@@ -67,12 +68,14 @@ print(list(sentence[:12]), "...", len(sentence), "bytes,", 8 * len(sentence), "b
 # ## 2. M1: what comes next?
 #
 # Anything that gives a probability to each possible next byte can be M1. Here it is an *n-gram*: counts of
-# which byte followed which five bytes, in some megabytes of text. (Tutorials to come replace it by a
-# transformer.) To a coder it hands integers: 256 slices of a line of length $2^{16}$, none of them empty.
+# which byte followed which five bytes, in some megabytes of text. (It is quick. The package's default is a
+# transformer, to which later tutorials come.) To a coder it hands integers: 256 slices of a line of length
+# $2^{16}$, none of them empty.
 
 
 # %%
-predictor = eiwref.default_predictor().over(256)  # 256 symbols: bytes only
+n_gram = eiwref.shipped("ngram")
+predictor = n_gram.over(256)  # 256 symbols: bytes only
 
 
 def state_after(text):
@@ -95,8 +98,8 @@ figure, axes = plt.subplots(1, 3, figsize=(11, 2.6), layout="constrained")
 for axis, length in zip(axes, (0, 3, 30), strict=True):
     names, p = likeliest(sentence[:length])
     axis.bar(range(len(p)), p, color=plots.BLUE)
-    axis.set_xticks(range(len(p)), names, family="monospace", fontsize=12)
-    axis.set_title(f"after {sentence[:length].decode()[-12:]!r}", fontsize=11)
+    axis.set_xticks(range(len(p)), names, family="monospace", fontsize=15)
+    axis.set_title(f"after {sentence[:length].decode()[-12:]!r}", fontsize=13)
     axis.set_ylim(0, 1)
 axes[0].set_ylabel("probability")
 plt.show()
@@ -113,12 +116,13 @@ for byte in sentence:
     bits.append(-np.log2((cumulative[byte + 1] - cumulative[byte]) / cumulative[-1]))
     state = predictor.advance(state, byte)
 
-figure, axis = plt.subplots(figsize=(11, 2.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(13, 3), layout="constrained")
 axis.bar(range(len(bits)), bits, color=plots.BLUE)
 axis.axhline(8, color="grey", linestyle=":")
-axis.text(len(bits) - 0.5, 8.2, "8 bits: no model at all", ha="right", fontsize=9, color="grey")
-axis.set_xticks(range(len(bits)), sentence.decode().replace(" ", "␣"), family="monospace", fontsize=8)
+axis.text(len(bits) - 0.5, 8.2, "8 bits: no model at all", ha="right", color="dimgrey")
+axis.set_xticks(range(len(bits)), sentence.decode().replace(" ", "␣"), family="monospace", fontsize=12)
 axis.set_ylabel("bits")
+axis.set_ylim(0, max(9.5, *bits))
 axis.set_xlim(-1, len(bits))
 plt.show()
 print(f"{sum(bits):.1f} bits, {sum(bits) / len(sentence):.2f} bits per byte")
@@ -133,7 +137,7 @@ print(f"{sum(bits):.1f} bits, {sum(bits) / len(sentence):.2f} bits per byte")
 # inside says which text it was. A likely text has a wide interval and so a short number.
 
 # %%
-figure, axes = plt.subplots(4, 1, figsize=(11, 4), layout="constrained")
+figure, axes = plt.subplots(4, 1, figsize=(12, 5.2), layout="constrained")
 low, width = 0.0, 1.0
 steps = list(exact.trace(predictor, sentence[:4]))
 for axis, (position, step) in zip(axes, enumerate(steps), strict=True):
@@ -152,6 +156,7 @@ for axis, (position, step) in zip(axes, enumerate(steps), strict=True):
     ends = [step.interval.low / 2**step.interval.scale, step.interval.width / 2**step.interval.scale]
     axis.set_xticks([0, 1], [f"{low:.9f}", f"+ {width:.2e}"])
     low, width = ends
+axes[-1].set_xlabel("below each row: where its interval begins, and its width")
 plt.show()
 
 coder = exact.Encoder()
@@ -187,19 +192,20 @@ def with_a_change_at(place):
 
 
 print(with_a_change_at(0).decode())
-figure, axis = plt.subplots(figsize=(11, 1.8), layout="constrained")
+figure, axis = plt.subplots(figsize=(12, 2.4), layout="constrained")
 SPECS = ["AC[v=256]", "EqualInfoAC[b=16, v=256]"]
 for row, spec in enumerate(SPECS):
-    tokenizer = eiwref.tokenizer(spec)
+    tokenizer = eiwref.tokenizer(spec, n_gram)
     stays = tokens_that_stay(tokenizer, sentence, with_a_change_at(0))
-    colours = [plots.GREEN if same else plots.RED for same in stays]
-    axis.barh([row] * len(stays), 0.85, left=range(len(stays)), color=colours)
+    for same, colour, hatch in ((True, plots.BLUE, ""), (False, plots.YELLOW, "//")):
+        lefts = np.flatnonzero(np.array(stays) == same)
+        axis.barh([row] * len(lefts), 0.85, left=lefts, color=colour, hatch=hatch, edgecolor="black")
     print(f"{spec}: {sum(stays)} of {len(stays)} tokens stay as they were")
     places = range(len(sentence))
     shares = [np.mean(tokens_that_stay(tokenizer, sentence, with_a_change_at(place))) for place in places]
     print(f"    and if the change may be anywhere: {np.mean(shares):.0%} on the average")
 axis.set_yticks(range(len(SPECS)), SPECS, family="monospace")
-axis.set_xlabel("token of 8 bits (green: the same after the change)")
+axis.set_xlabel("token of 8 bits (plain blue: the same after the change; hatched: another)")
 plt.show()
 
 # %% [markdown]
@@ -212,16 +218,16 @@ plt.show()
 # and M1 forget everything at each cut. A window's bits then mean the same text wherever they stand.
 
 # %%
-tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")  # W = 16, one token of 16 bits a window
+tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", n_gram)  # W = 16, one token of 16 bits a window
 rows = show.describe(tokenizer, sentence)
-figure, axis = plt.subplots(figsize=(11, 2.2), layout="constrained")
-plots.draw_windows(axis, demo.boxes(rows))
+figure, axis = plt.subplots(figsize=(12, 4.2), layout="constrained")
+plots.draw_windows(axis, demo.boxes(rows), columns=56)
 plt.show()
 ids = tokenizer.encode(sentence)
 print(ids.tolist())
 
 # %% [markdown]
-# Some windows hold three letters, some seven: the ones that M1 found easy hold more. Each token can be decoded
+# Windows do not hold equally many letters: the ones that M1 found easy hold more. Each token can be decoded
 # alone:
 
 # %%
@@ -238,15 +244,15 @@ assert tokenizer.decode_bytes(ids) == sentence
 # the window that holds the most text:
 
 # %%
-tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
+tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", n_gram)
 text = max((tokenizer.decode_bytes([token]) for token in ids), key=len)
-figure, axis = plt.subplots(figsize=(11, 0.4 * len(text)), layout="constrained")
+figure, axis = plt.subplots(figsize=(11, 0.5 * len(text)), layout="constrained")
 ranges = list(tokenizer.scheme.narrow(text))
 for depth, (first, last) in enumerate(ranges):
     cells = last - first + 1
     axis.barh(-depth, cells, left=0.5, color=plots.SKY if depth % 2 else plots.BLUE, height=0.8)
     label = f"{show.printable(text[: depth + 1]).replace(' ', '␣')!r}: {cells:,} cell{'s' * (cells > 1)}"
-    axis.text((cells + 0.5) * 1.2, -depth, label, va="center", family="monospace", fontsize=10)
+    axis.text((cells + 0.5) * 1.2, -depth, label, va="center", family="monospace", fontsize=13)
 axis.set_xscale("log", base=2)
 axis.set_xlim(0.5, 2**21)
 axis.set_xticks([2**k for k in range(0, 17, 4)], [f"$2^{{{k}}}$" for k in range(0, 17, 4)])
@@ -267,7 +273,7 @@ print(f"its code is the first of the cells left: {ranges[-1][0]} = {code:016b} -
 # alone; a model has learned something about **sequences** only below the second.
 
 # %%
-reader = eiwref.tokenizer("EqualInfoAC[b=16, v=256]")
+reader = eiwref.tokenizer("EqualInfoAC[b=16, v=256]", n_gram)
 texts = builtin.documents("train")[: 5 if FAST else None]
 documents = reader.encode_batch(texts)
 network = Transformer(Config(symbols=257, d_model=64, heads=2, layers=2, d_mlp=256, context=128))
@@ -286,7 +292,7 @@ for step, newest in run:
 m2 = M2(reader, network, params, id_counts(documents, reader.vocab_size))
 found = measure(m2, held_out)
 
-figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
+figure, axis = plt.subplots(figsize=(9, 3.8), layout="constrained")
 axis.axhline(found["uniform_bits_per_byte"], color="grey", linestyle=":", label="uniform")
 axis.axhline(found["unigram_bits_per_byte"], color="grey", linestyle="--", label="unigram")
 axis.plot(*zip(*curve, strict=True), "o-", color=plots.RED, label="M2")
@@ -314,11 +320,13 @@ logits = logits[0].astype(np.float64)  # (T, V)
 log_z = np.log(np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)) + logits.max(axis=1)
 token_bits = (log_z - logits[np.arange(len(ids)), ids]) / np.log(2)  # (T,)
 
-figure, axis = plt.subplots(figsize=(11, 2.8), layout="constrained")
+figure, axis = plt.subplots(figsize=(12, 3.6), layout="constrained")
 axis.bar(range(len(ids)), token_bits, color=[plots.BLUE, plots.SKY] * (len(ids) // 2))
-axis.axhline(8, color="grey", linestyle=":")
+axis.axhline(8, color="grey", linestyle=":", linewidth=2, label="uniform")
+axis.legend(frameon=False, loc="upper right")
+axis.set_ylim(0, 1.25 * max(8, *token_bits))
 texts_of_windows = [window.text.decode().replace(" ", "␣") for window in reader.decode_windows(ids)]
-axis.set_xticks(np.arange(0, len(ids), 2) + 0.5, texts_of_windows, family="monospace", rotation=45, fontsize=9)
+axis.set_xticks(np.arange(0, len(ids), 2) + 0.5, texts_of_windows, family="monospace", rotation=45, fontsize=12)
 axis.set_ylabel("bits a token")
 axis.set_xlim(-1, len(ids))
 plt.show()
@@ -356,7 +364,8 @@ print(show.printable(text_of(reader, rng.integers(0, 256, 120).tolist())[0]))
 # Write `round_trip`. It shall read a file, encode and decode it, and return whether nothing was lost (a `bool`)
 # and how many bytes of text a token holds (a `float`). Then run it on files of yours: a letter, source code in
 # your favourite language, a text in another language, a picture. Which hold the most bytes a token? Which fewer
-# than two, and why is that still lossless?
+# than two, and why is that still lossless? (Where `eiwref.tokenizer` is given no M1, it takes the package's own, a
+# transformer. Its windows of 16 bits are a table that travels along, so that it need not be run.)
 
 
 # %%
@@ -371,22 +380,18 @@ def round_trip(path, spec="EqualInfoAC[b=16, v=65k]"):
 
 
 # %%
-check("00.1", round_trip)
+round_trip_is_right = check("00.1", round_trip)
 
 # %%
+samples = {
+    "English": b" ".join(builtin.documents("held-out"))[:5000],
+    "one letter": b"a" * 5000,
+    "random bytes": np.random.default_rng(0).bytes(5000),
+}
 with tempfile.TemporaryDirectory() as folder:
-    samples = {
-        "English": b" ".join(builtin.documents("held-out"))[:5000],
-        "one letter": b"a" * 5000,
-        "random bytes": np.random.default_rng(0).bytes(5000),
-    }
-    ratios = {}
-    for name, data in samples.items():
+    for name, data in samples.items() if round_trip_is_right else ():
         Path(folder, name).write_bytes(data)
-        same, ratios[name] = round_trip(Path(folder, name))
-        assert same, f"{name}: the file came back changed"
-        print(f"{name}: {ratios[name]:.2f} bytes a token")
-assert ratios["random bytes"] < 2 < ratios["English"], "is it len(data) / len(ids)?"
+        print(f"{name}: {round_trip(Path(folder, name))[1]:.2f} bytes a token")
 
 # %% [markdown]
 # ## In short

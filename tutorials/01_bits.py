@@ -229,11 +229,12 @@ def bits_of_each(model, text):
     return np.array(found)
 
 
+n_gram = eiwref.shipped("ngram")
 sample = held_out[2000:5000]
 models = {
     "uniform": Unigram(np.ones(256)),
     "unigram": Unigram(counts),
-    "n-gram": eiwref.default_predictor().over(256),
+    "n-gram": n_gram.over(256),
 }
 found = {name: bits_of_each(model, sample) for name, model in models.items()}
 for name, bits in found.items():
@@ -266,7 +267,7 @@ test = builtin.documents("held-out")
 size = sum(map(len, test))
 print(f"{'':>26} {'bits a token':>12} {'bytes a token':>14} {'bits per byte':>14}")
 for spec in ("Bytes", "EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=16, v=65k]"):
-    tokenizer = eiwref.tokenizer(spec)
+    tokenizer = eiwref.tokenizer(spec, n_gram)
     before = id_counts(tokenizer.encode_batch(documents), tokenizer.vocab_size)
     ids = tokenizer.encode_batch(test)
     tokens = sum(map(len, ids))

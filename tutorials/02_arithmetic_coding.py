@@ -104,6 +104,7 @@ draw(axis, "", 0.0, 1.0, 4)
 axis.set_xlim(0, 1)
 axis.set_yticks([0, -1, -2, -3], ["1 symbol", "2", "3", "4"])
 axis.set_xticks(np.arange(9) / 8, ["0", *(f"{k}/8" for k in range(1, 8)), "1"])
+axis.set_xlabel("the line from 0 to 1")
 plt.show()
 
 # %% [markdown]
@@ -206,9 +207,11 @@ for n in range(3, length + 1):
         colour = plots.GREEN if chosen else ("#eeeeee" if b % 2 else "#d0d0d0")
         axis.barh(-n, end - begin, left=begin, height=0.8, color=colour, edgecolor="black", linewidth=0.6)
         if end - begin > 0.013:
-            style = {"family": "monospace", "fontsize": 12, "ha": "center", "va": "center"}
+            style = {"family": "monospace", "fontsize": 12, "ha": "center", "va": "center", "zorder": 4}
+            style["bbox"] = {"facecolor": colour, "edgecolor": "none", "pad": 1}  # the dashed lines pass behind
             axis.text((begin + end) / 2, -n, f"{b:0{n}b}", color="white" if chosen else "black", **style)
 axis.set_xlim(left, right)
+axis.set_xlabel("the line from 0 to 1, in part")
 axis.set_yticks(range(-length, -1), [*(f"{n} bits" for n in range(length, 2, -1)), "the text"])
 plt.show()
 print(f"ideal {-np.log2(high - low):.3f} bits; code {code:0{length}b}, {length} bits")
@@ -306,7 +309,7 @@ for size in sizes:
     ideal.append(sum(np.log2(2**16 / counts[c]) for c in [*text, 2]) / size)
     arithmetic.append(len(encoded(model, text)) / size)
     whole.append(sum(huffman_lengths[c] for c in [*text, 2]) / size)
-figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(9, 4.2), layout="constrained")
 axis.plot(sizes, whole, "s--", color=plots.RED, label="Huffman's code")
 axis.plot(sizes, arithmetic, "o-", color=plots.BLUE, label="arithmetic code")
 axis.plot(sizes, ideal, ":", color="black", linewidth=2, label="ideal")

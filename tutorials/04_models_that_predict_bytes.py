@@ -356,7 +356,7 @@ for k in ORDERS:
 # Byte by byte, under a static code and under a model with context:
 
 # %%
-shipped = eiwref.default_predictor().over(256)
+shipped = eiwref.shipped("ngram").over(256)
 SENTENCE = b"The statement is executed before the function returns."
 figure, axis = plt.subplots(figsize=(11, 3.6), layout="constrained")
 bits = costs(shipped, SENTENCE)

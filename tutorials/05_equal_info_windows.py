@@ -191,7 +191,7 @@ for scheme in (greedy, delay):
 # children.
 #
 # - **The root** (the empty text) owns all cells. Any symbol must be able to start a window: so each of the K
-#   symbols   gets one cell, and the other $R = 2^W - K$ are shared out by the model: symbol c gets   $1 +
+#   symbols gets one cell, and the other $R = 2^W - K$ are shared out by the model: symbol c gets $1 +
 #   \lfloor R\,C[c+1] / T \rfloor - \lfloor R\,C[c] / T \rfloor$, with $C$ the cumulative counts, $T$ their
 #   total.
 # - **Any other node** of n cells keeps its first cell for itself. This is its *stop cell*: "the window ends here".
@@ -322,20 +322,22 @@ check("05.5", decode_window)
 # ## 5. On real text
 #
 # Now with bytes for symbols, W = 16, and the n-gram that travels with the package. The same sentence, cut in
-# three ways; what the decoder would get wrong is red.
+# three ways; what the decoder would get wrong is red, in white letters.
 
 # %%
-predictor = eiwref.default_predictor().over(256)
+predictor = eiwref.shipped("ngram").over(256)
 schemes = [scheme(predictor, 16) for scheme in (Greedy, Delay, StopCell)]
 SENTENCE = b"When a window is full, coder and model forget everything and start afresh."
-figure, axis = plt.subplots(figsize=(11, 2.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(12, 2.6), layout="constrained")
+letters_of = show.printable(SENTENCE)
 for row, scheme in enumerate(schemes):
     for index, (start, end, code) in enumerate(scheme.segment(SENTENCE)):
         right = scheme.decode(code).text == SENTENCE[start:end]
         colour = plots.WINDOW_COLOURS[index % 2] if right else plots.RED
         axis.barh(-row, end - start - 0.1, left=start - 0.45, height=0.8, color=colour)
-    for place, letter in enumerate(show.printable(SENTENCE)):
-        axis.text(place, -row, letter, ha="center", va="center", family="monospace", fontsize=12)
+        style = {"ha": "center", "va": "center", "family": "monospace", "color": "black" if right else "white"}
+        for place in range(start, end):
+            axis.text(place, -row, letters_of[place], fontsize=14, **style)
 axis.set_yticks([0, -1, -2], [scheme.name for scheme in schemes])
 axis.set_xticks([])
 axis.set_xlim(-0.6, len(SENTENCE) - 0.4)
@@ -406,7 +408,7 @@ plt.show()
 # - *Greedy*, as described, pads with zeros, and padding can spell another symbol: two texts, one code.
 # - *Delay* leaves such symbols to the next window: exact, but shorter windows.
 # - *Stop cells* number the nodes of a tree: a bijection between codes and texts, with an encoder and a decoder
-#   that take   the same walk.
+#   that take the same walk.
 #
 # **Questions.** What happens to the tree where the model is nearly certain, $p = 0.999$, say? (Look at what
 # `eiwref/predictors/limits.py` does after `limit` symbols, and why it does not simply cut.)

@@ -58,11 +58,11 @@ def shown(text):
 # grown from the root, many nodes of a level at once; every node asks the model once.
 
 # %%
-predictor = eiwref.default_predictor().over(256)
+predictor = eiwref.shipped("ngram").over(256)
 scheme = StopCell(predictor, window_bits=16)
-begin = time.perf_counter()
+begin = time.process_time()
 codebook = Codebook.grow(scheme)
-print(f"grown in {time.perf_counter() - begin:.1f} s")
+print(f"grown in {time.process_time() - begin:.1f} s of the processor")
 lengths = codebook.depths.astype(int)
 print(f"{len(lengths):,} codes, of which {np.count_nonzero(codebook.cells > 1):,} have longer texts below them")
 print(f"mean length of a text: {lengths.mean():.2f} bytes; the longest has {lengths.max()}:")
@@ -296,9 +296,9 @@ plt.show()
 #
 # - begin with the entry `root`;
 # - the next entry is `table[byte, min(entry, root)]`: a node without children is a full window, and all of these
-#   share   the root's row;
+#   share the root's row;
 # - where a byte has no node, the table has the root's entry for it: a new window begins. So **an entry below 256
-#   says   that a window begins here**, and the entry before tells which window has ended.
+#   says that a window begins here**, and the entry before tells which window has ended.
 
 # %%
 symbols, rows = codebook.table.shape
@@ -377,7 +377,7 @@ print(f"the table, all documents: {speeds[2] / speeds[0]:,.0f} times as fast as 
 
 # %% [markdown]
 # (And our model is only a table of counts: a transformer is slower by far, and the codebook under it no slower
-# than this one.) The codes are the same:
+# than this one. That of the package's M1 travels along, `eiwref.shipped("codebook")`.) The codes are the same:
 
 # %%
 by_model = [window.code for window in scheme.segment(short)]

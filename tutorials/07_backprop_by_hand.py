@@ -222,6 +222,8 @@ for place, label in enumerate(between):
 for place, label in ((0, "up"), (2, "down")):
     axis.text(3 * place + 1.65, 0.95, label, ha="center", color=plots.BLUE, fontsize=14)
     axis.text(3 * place + 1.65, -0.95, f"d{label}", ha="center", va="top", color=plots.RED, fontsize=14)
+    axis.plot([3 * place + 1.65] * 2, [0.55, 0.85], color=plots.BLUE, linewidth=2)
+    axis.plot([3 * place + 1.65] * 2, [-0.55, -0.85], color=plots.RED, linewidth=2)
 axis.set_xlim(-1, 13.2)
 axis.set_ylim(-1.5, 1.5)
 axis.axis("off")
@@ -303,9 +305,11 @@ came = 2
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
 left.bar(list("abcdef"), p, color=plots.BLUE)
 left.set_title("p, what the model expects", fontsize=13)
+left.set_ylabel("probability")
 right.bar(list("abcdef"), p - (np.arange(6) == came), color=plots.RED)
 right.axhline(0, color="black", linewidth=1)
 right.set_title("gradient of the logits when c comes", fontsize=13)
+right.set_ylabel("nats for each unit")
 plt.show()
 print(f"the gradient's sum: {(p - (np.arange(6) == came)).sum():.1g}")
 

@@ -75,8 +75,9 @@ texts = builtin.documents("train")[: 4 if FAST else None]
 held_out = builtin.documents("held-out")[1:4] if FAST else builtin.documents("held-out")[:5]
 size = sum(map(len, held_out))
 
+n_gram = eiwref.shipped("ngram")
 tokenizers = {
-    name: eiwref.tokenizer(name)
+    name: eiwref.tokenizer(name, n_gram)
     for name in ("Bytes", "GZip[v=256]", "AC[v=256]", "EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=16, v=65k]")
 }
 try:
@@ -249,7 +250,7 @@ def look(name):
     return {"color": COLOURS.get(kind, plots.GREEN), "marker": MARKERS[kind], "label": name}
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained", width_ratios=(1.25, 1))
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5.4), layout="constrained", width_ratios=(1.25, 1))
 for row, name in enumerate(trained):
     colour = look(name)["color"]
     left.plot([curves[name][-1], uniform[name]], [row, row], color=colour, linewidth=2, alpha=0.4)
@@ -271,6 +272,7 @@ right.axhline(0, color="grey", linestyle=":", linewidth=2)
 right.set_ylim(-1.6, 0.6)
 right.set_xlabel("step")
 right.set_ylabel("bits/byte, M2 less the better of the two")
+figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
 for axis in (left, right):
     axis.grid(alpha=0.25)
 plt.show()

@@ -60,6 +60,7 @@ _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one th
 # new window begins.
 
 # %%
+n_gram = eiwref.shipped("ngram")
 SENTENCE = b"The next window begins where the last one was full."
 ROWS = {  # tokens a window; AC has one that never ends
     "Bytes": 1,
@@ -70,7 +71,7 @@ ROWS = {  # tokens a window; AC has one that never ends
 }
 figure, axes = plt.subplots(len(ROWS), 1, figsize=(12, 7.5), layout="constrained")
 for axis, (name, tokens) in zip(axes, ROWS.items(), strict=True):
-    tokenizer = eiwref.tokenizer(name)
+    tokenizer = eiwref.tokenizer(name, n_gram)
     spans = tokenizer.spans(tokenizer.encode(SENTENCE))
     for place, letter in enumerate(show.printable(SENTENCE).replace(" ", "␣")):
         axis.text(place, 0.75, letter, ha="center", va="center", family="monospace", fontsize=15)
@@ -105,7 +106,7 @@ def meanings(tokenizer, text, period=1, position=0):
 
 sample = b"\n\n".join(builtin.documents("held-out"))[: 3_000 if FAST else 30_000]
 for name in ("EqualInfoAC[b=16, v=65k]", "AC[v=256]"):
-    found = meanings(eiwref.tokenizer(name), sample)
+    found = meanings(eiwref.tokenizer(name, n_gram), sample)
     id = max(found, key=lambda id: len(found[id]))
     texts = Counter(found[id]).most_common(6)
     print(f"{name}: token {id} stands {len(found[id])} times, for {len(set(found[id]))} texts: {texts}")
@@ -141,11 +142,11 @@ agreement_is_right = check("11.1", agreement)
 # 16 bits, AC, and how often two places agree by *chance*, whatever their ids.
 
 # %%
-wide = eiwref.tokenizer("EqualInfoAC[b=64, v=256]")
+wide = eiwref.tokenizer("EqualInfoAC[b=64, v=256]", n_gram)
 cases = {"bytes": meanings(eiwref.tokenizer("Bytes"), sample)}
-cases["W = 16, whole"] = meanings(eiwref.tokenizer("EqualInfoAC[b=16, v=65k]"), sample)
+cases["W = 16, whole"] = meanings(eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", n_gram), sample)
 cases |= {f"W = 64, bits {8 * k} to {8 * k + 7}": meanings(wide, sample, 8, k) for k in range(8)}
-cases["AC"] = meanings(eiwref.tokenizer("AC[v=256]"), sample)
+cases["AC"] = meanings(eiwref.tokenizer("AC[v=256]", n_gram), sample)
 cases["chance"] = {0: [text for texts in meanings(wide, sample).values() for text in texts]}
 if agreement_is_right:
     shares = {name: agreement(found) for name, found in cases.items()}
@@ -217,7 +218,7 @@ if edit_distance_is_right:
     KINDS = ["Bytes", *(f"EqualInfoAC[b={b}, v=256]" for b in (16, 32, 64, 128)), "AC[v=256]", "GZip[v=256]"]
     figure, axis = plt.subplots(figsize=(11, 4.4), layout="constrained")
     for row, name in enumerate(KINDS):
-        tokenizer, related, unrelated = eiwref.tokenizer(name), [], []
+        tokenizer, related, unrelated = eiwref.tokenizer(name, n_gram), [], []
         for texts in trials:
             one, other, third = (tokenizer.encode(each).tolist() for each in texts)
             related.append(edit_distance(one, other) / max(len(one), len(other)))
@@ -307,7 +308,7 @@ sources = {"Bytes": "Bytes", "GZip": "GZip[v=256]", "StaticAC": "StaticAC[v=256]
 sources |= {f"windows, W = {w}": f"EqualInfoAC[b={w}, v=256]" for w in (16, 64)} | {"AC": "AC[v=256]"}
 texts = builtin.documents("held-out")[: 3 if FAST else None]
 streams = {
-    label: np.unpackbits(np.concatenate(eiwref.tokenizer(name).encode_batch(texts)).astype(np.uint8))
+    label: np.unpackbits(np.concatenate(eiwref.tokenizer(name, n_gram).encode_batch(texts)).astype(np.uint8))
     for label, name in sources.items()
 }
 streams["random bits"] = np.random.default_rng(0).integers(0, 2, len(streams["AC"]), dtype=np.uint8)
@@ -335,11 +336,11 @@ if ngrams_are_right and kl_is_right:
     plt.show()
 
 # %% [markdown]
-# By the plug-in estimate even random bits seem to have structure, the more the longer the runs. Corrected, they
-# have none, and one sees what is there: the kinds of tokens that M2 can learn from are further from uniform
-# (paper, section 6.3). (StaticAC begins lower on the left only because it has more bits: N is larger.) But even a
-# perfect zero would not prove that nothing can be learned: bits may be even in all short runs and still follow
-# from each other by a rule, as those of a random number generator do.
+# By the plug-in estimate even random bits seem to have structure, the more the longer the runs. Corrected, what is
+# left of it is chance, and one sees what is there: the kinds of tokens that M2 learns from most easily, bytes and
+# short windows, are furthest from uniform (paper, section 6.3). (StaticAC begins lower on the left only because it
+# has more bits: N is larger.) But even a perfect zero would not prove that nothing can be learned: bits may be
+# even in all short runs and still follow from each other by a rule, as those of a random number generator do.
 #
 # Where in a window does the unevenness sit? Now not overlapping runs but whole tokens of 8 bits, by their
 # position:

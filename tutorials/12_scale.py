@@ -124,7 +124,8 @@ for name in ("builtin:train", str(path), f"{path}@2:5"):
 # are some; by default it is 33 million.)
 
 # %%
-tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=256]")
+n_gram = eiwref.shipped("ngram")
+tokenizer = eiwref.tokenizer("EqualInfoAC[b=16, v=256]", n_gram)
 folder = Path(work.name, "tokens")
 name, shard_tokens = (f"{path}@1:4", 500) if FAST else (str(path), 3_000)
 manifest = tokens.write(folder, tokenizer, [name], shard_tokens=shard_tokens)
@@ -289,12 +290,13 @@ COUNTS = [count for count in (1, 2, 4)[: 2 if FAST else None] if count <= most_w
 losses, taken = {}, {}
 for workers in COUNTS:
     with Parallel(network, params, AdamW(), workers=workers) as steps:
-        losses[workers] = [steps.step(ids, ids, number, 1e-3)[0] for number in range(1, 6)]
-        run = {workers: lambda steps=steps: steps.step(ids, ids, 6, 1e-3)}
+        losses[workers] = [steps.step(ids, ids, number, 1e-3)[0] for number in range(1, 11)]
+        run = {workers: lambda steps=steps: steps.step(ids, ids, 11, 1e-3)}
         taken |= measure.seconds(run, rounds=2 if FAST else 9, clock=time.perf_counter, blas=None)
 for workers in COUNTS:
     ms, faster = taken[workers] * 1e3, taken[1] / taken[workers]
-    print(f"{workers} workers: {ms:.0f} ms a step, {faster:.2f} times one's speed; loss {losses[workers][-1]:.9f}")
+    name = f"{workers} worker{'s' * (workers > 1)}"
+    print(f"{name}: {ms:.0f} ms a step, {faster:.2f} times one's speed; loss {losses[workers][-1]:.9f}")
 
 # %% [markdown]
 # Why is it less than twice as fast with two? Adding up and waiting for each other takes time, and so does
@@ -413,7 +415,7 @@ if cost_is_right:
     axis.set_ylim(len(found) - 0.5, -1.3)
     axis.set_yticks(rows, found)
     axis.set_xlabel("days of training")
-    axis.legend(frameon=False, loc="center right")
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     plt.show()
 
 # %% [markdown]
@@ -422,7 +424,7 @@ if cost_is_right:
 # the codebook of tutorial 06 it is table look-ups, whose speed we can measure.
 
 # %%
-reader = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]")
+reader = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", n_gram)
 codebook = reader.codebook  # grown before the clock is started
 many = builtin.documents("held-out") * (5 if FAST else 50)
 begin = time.process_time()
