@@ -6,8 +6,8 @@
 'Text in, text out.'
 """
 
-from eiwref.predictors.store import default_predictor, load_predictor
+from eiwref.predictors.store import default_predictor, load_predictor, shipped
 from eiwref.tokenizers.registry import tokenizer
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "default_predictor", "load_predictor", "tokenizer"]
+__all__ = ["__version__", "default_predictor", "load_predictor", "shipped", "tokenizer"]

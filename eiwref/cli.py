@@ -101,7 +101,7 @@ def _verify(options) -> int:
     from eiwref.predictors.store import digest
     from eiwref.tokenizers import all_specs
 
-    predictor = _predictor(options)
+    predictor = _predictor(options) or eiwref.shipped("ngram")
     tokenizers = [eiwref.tokenizer(spec, predictor) for spec in options.tokenizer or all_specs()]
     texts = {name: _whole(name, options.limit) for name in options.files}
     rows = []
@@ -117,7 +117,7 @@ def _verify(options) -> int:
             {
                 "command": options.command,
                 "limit": options.limit,
-                "predictor": digest(predictor or eiwref.default_predictor()),
+                "predictor": digest(predictor),
                 "texts": [{"file": name, "sha256": sha256(data).hexdigest()} for name, data in texts.items()],
                 "rows": [{"file": name} | row.as_dict() for name, row in rows],
                 "environment": environment(),
@@ -207,7 +207,7 @@ def _demo(options) -> int:
         about = "the n-gram that comes with eiwref (counted beforehand on C4 and the built-in training text)"
     results, paths = demo.run(
         options.seed,
-        _predictor(options) or eiwref.default_predictor(),
+        _predictor(options) or eiwref.shipped("ngram"),
         about,
         options.out,
         options.backend,
@@ -266,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     default_spec = "EqualInfoAC[b=16, v=65k]"
 
-    def add(name: str, run, text: str, predictor: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, run, text: str, predictor: bool = True, default: str = "m1") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run, name=name)
         command.add_argument("--json", action="store_true", help="print figures as JSON")
@@ -274,7 +274,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--predictor",
                 metavar="FILE",
-                help="made by eiwref fit or train m1 (default: the one that travels with eiwref)",
+                help="made by eiwref fit or quantise, or m1 or ngram, which travel with eiwref "
+                f"(default: {default})",
             )
         return command
 
@@ -301,7 +302,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--out", required=True, metavar="FILE")
 
     command = add(
-        "verify", _verify, "round-trip files through every tokenizer; exit code 1 if a promise is broken"
+        "verify",
+        _verify,
+        "round-trip files through every tokenizer; exit code 1 if a promise is broken",
+        default="ngram, which is quick",
     )
     command.add_argument("files", nargs="+", metavar="FILE", help="or builtin:held-out")
     add_tokenizer(command, action="append")
@@ -333,7 +337,10 @@ def _parser() -> argparse.ArgumentParser:
     add_backend(command)
 
     command = add(
-        "demo", _demo, "the whole walk on real text, in minutes: windows, every tokenizer, small M1 and M2s"
+        "demo",
+        _demo,
+        "the whole walk on real text, in minutes: windows, every tokenizer, small M1 and M2s",
+        default="ngram, which is quick",
     )
     command.add_argument("--out", default="eiwref-demo", metavar="FOLDER", help="default: eiwref-demo")
     command.add_argument("--seed", type=_seed, default=0, help="of all that is random (default: 0)")
@@ -348,7 +355,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_codebook.add_commands(add, texts)
     cli_reproduce.add_commands(add)
 
-    command = add("eval", _network, "bits/byte of an M2 on a text, and what they cost")
+    command = add("eval", _network, "bits/byte of an M2 (or a byte model M1) on a text, and what they cost")
     command.add_argument("model", metavar="M2")
     command.add_argument("texts", **texts)
     add_backend(command)

@@ -1,26 +1,62 @@
-"""The command that measures a trained M2, and how networks' commands report."""
+"""The command that measures a trained M2 or M1, and how networks' commands report."""
 
 import sys
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from tqdm import tqdm
 
+import eiwref
 from eiwref import backend
 from eiwref.corpus import sources
-from eiwref.evaluate import measure
+from eiwref.errors import EiwrefError, ModelError
+from eiwref.evaluate import measure, measure_m1
 from eiwref.experiments.result import environment
 from eiwref.m2 import M2
 from eiwref.predictors.base import Predictor
+from eiwref.predictors.integer import IntegerNetwork
+from eiwref.predictors.network import Networked
+from eiwref.predictors.store import digest
+from eiwref.tokenizers.workers import at_work
 
+M1_SPECS = ("AC[v=256]", *(f"EqualInfoAC[b={bits}, v=65k]" for bits in (16, 32, 64, 128)))
 BAR = partial(tqdm, unit="", disable=None)
 
 
 def eval_command(options, predictor: Predictor | None) -> dict:
     """`eiwref eval`: bits/byte and what they cost."""
-    m2 = M2.load(options.model, predictor, backend.array_module(options.backend))
-    texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
-    return {"command": options.command} | measure(m2, texts, BAR) | {"environment": environment()}
+    model = load(options.model, predictor, backend.array_module(options.backend))
+    tallies = [(name, sources.Tally()) for name in options.texts]
+    texts = list(chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies))
+    found = measure(model, texts, BAR) if isinstance(model, M2) else _measure_m1(model, texts)
+    about = {"texts": [{"name": Path(name).name} | tally.as_dict() for name, tally in tallies]}
+    return {"command": options.command} | found | about | {"environment": environment()}
+
+
+def load(path: str, predictor: Predictor | None, xp) -> M2 | Networked:
+    """The M2 in a file, or the M1."""
+    try:
+        return M2.load(path, predictor, xp)
+    except EiwrefError as error:
+        try:
+            m1 = eiwref.load_predictor(path)
+        except EiwrefError:
+            raise error from None
+    if not isinstance(m1, Networked):
+        raise ModelError(f"{path}: is a predictor without a network, expected an M2 or an M1")
+    return m1
+
+
+def _measure_m1(m1: Networked, texts: list[bytes]) -> dict:
+    """Its bits/byte, and, if it is one of integers, what tokens under it hold."""
+    found = {"m1": digest(m1)} | measure_m1(m1, texts, BAR)
+    specs = M1_SPECS if isinstance(m1, IntegerNetwork) else ()
+    for spec in specs:
+        with at_work(eiwref.tokenizer(spec, m1)) as encoder:
+            tokens = sum(map(len, encoder.encode_batch(texts, BAR)))
+        found |= {f"bytes_per_token {spec}": found["bytes"] / tokens}
+    return found
 
 
 def report(found: dict) -> None:

@@ -149,7 +149,7 @@ def _bytes_per_token(options, scale, out: Path) -> Callable[[str], float | None]
 
 def _material(options, scale, out: Path) -> Material:
     work, given = str(make_folder(options.work or out / "work")), (options.text, options.held_out)
-    m1 = options.predictor or str(data_path(store.DEFAULT))
+    m1 = options.predictor or store.DEFAULT
     if scale.name == "smoke":
         excerpts = [[excerpt(split, Path(work), size)] for split, size in EXCERPTS.items()]
         given = [own or little for own, little in zip(given, excerpts, strict=True)]

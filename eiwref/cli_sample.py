@@ -8,9 +8,8 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-import eiwref
-from eiwref import backend, generate
-from eiwref.errors import ModelError, PredictorError
+from eiwref import backend, cli_networks, generate
+from eiwref.errors import ModelError
 from eiwref.m2 import M2
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
@@ -61,16 +60,12 @@ def sample_command(options, predictor: Predictor | None) -> dict:
 
 def _load(path: str, predictor: Predictor | None, xp) -> M2:
     """The M2 in a file, or the M1 taken for one."""
-    try:
-        return M2.load(path, predictor, xp)
-    except ModelError as error:
-        try:
-            m1 = eiwref.load_predictor(path)
-        except PredictorError:
-            raise error from None
-    if not isinstance(m1, Network):
-        raise ModelError(f"{path}: is a predictor without a network, expected an M2 or an M1 of train m1")
-    return generate.over_bytes(m1, xp)
+    model = cli_networks.load(path, predictor, xp)
+    if isinstance(model, M2):
+        return model
+    if not isinstance(model, Network):
+        raise ModelError(f"{path}: is an M1 in integers, expected an M2 or an M1 of train m1")
+    return generate.over_bytes(model, xp)
 
 
 def _shown(text: bytes) -> str:

@@ -2,8 +2,9 @@
 
 Paper, section 3.7: where the decoder's numbers are not the encoder's, text is lost. `data/m1-tiny.json` says how
 the two networks here were made, one in exact integers, one in floats; `data/golden.json` holds what they gave on
-the machine that it was made on. Of the integers every way must give that to the last bit. The floats are for
-comparison: how often frequencies move by one or more, after which a decoder reads another text.
+the machine that it was made on. Of the integers every way must give that to the last bit; the M1 that travels with
+the package is looked at, too, one way. The floats are for comparison: how often frequencies move by one or more,
+after which a decoder reads another text.
 
 Left out: processors and libraries other than those at hand. Run it there.
 """
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from eiwref.errors import EiwrefError
 from eiwref.files import data_path, read_bytes
 from eiwref.predictors.network import Networked
-from eiwref.predictors.store import digest, load_predictor
+from eiwref.predictors.store import digest, load_predictor, shipped
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.registry import tokenizer
 
@@ -43,7 +44,7 @@ TEXT += bytes(range(256)) + bytes(256 - len(TEXT) % 256)  # every byte, and what
 
 def examine() -> dict:
     """{"agrees", "checks": [{"check", "agrees"}], "float": [{"setting", "share"}]}; `share` is of positions."""
-    golden = _golden()
+    golden = _golden("m1-tiny")
     integer = load_predictor(data_path(INTEGER))
     checks = {"the network is the one of the golden values": digest(integer) == golden["digest"]}
     for way, rows in ways(integer):
@@ -53,6 +54,10 @@ def examine() -> dict:
         ids = reader.encode(TEXT[:CODED])
         checks[f"{spec}, encoded"] = sha256_of(ids) == golden["tokens"][spec]
         checks[f"{spec}, decoded"] = _decodes(reader, ids)
+    golden_m1, m1 = _golden("m1"), shipped("m1")
+    checks["the shipped M1 is the one of the golden values"] = digest(m1) == golden_m1["digest"]
+    checks["frequencies of the shipped M1"] = sha256_of(at_once(m1)) == golden_m1["frequencies"]
+    checks[f"{SPECS[0]}, decoded under the shipped M1"] = _decodes(tokenizer(SPECS[0], m1), golden_m1["tokens"])
     return {
         "agrees": all(checks.values()),
         "checks": [{"check": name, "agrees": agrees} for name, agrees in checks.items()],
@@ -65,7 +70,7 @@ def shares_of_floats() -> list[dict]:
     found = {way: fingerprints(rows) for way, rows in ways(load_predictor(data_path(FLOAT)))}
     first = next(iter(found))
     others = {f"{way} against {first}": (found[first], prints) for way, prints in found.items() if way != first}
-    others["here against the machine of the golden values"] = found[first], _golden()["float"]
+    others["here against the machine of the golden values"] = found[first], _golden("m1-tiny")["float"]
     return [{"setting": name, "share": differing(*pair)} for name, pair in others.items()]
 
 
@@ -81,7 +86,7 @@ def lines(found: dict) -> list[str]:
 
 def ways(m1: Networked) -> Iterator[tuple[str, np.ndarray]]:
     """(how, the cumulative frequencies (pieces, T, 257) before each byte of the text's pieces) by many ways."""
-    pieces = np.frombuffer(TEXT, dtype=np.uint8).reshape(-1, m1.limit).astype(np.int64)  # (pieces, T)
+    pieces = _pieces(m1)
     m1 = m1.over(256)
     yield "at once", m1.at_once(pieces)
     for batch in BATCHES:
@@ -97,6 +102,17 @@ def ways(m1: Networked) -> Iterator[tuple[str, np.ndarray]]:
     for threads in THREADS:
         with threadpool_limits(threads):
             yield f"at once on {threads} threads", m1.at_once(pieces)
+
+
+def at_once(m1: Networked) -> np.ndarray:
+    """The first of `ways`."""
+    return m1.over(256).at_once(_pieces(m1))
+
+
+def _pieces(m1: Networked) -> np.ndarray:
+    """The text, (pieces, T) of the context's length T, int64; what is less than a piece is left out."""
+    whole = len(TEXT) // m1.limit * m1.limit
+    return np.frombuffer(TEXT[:whole], dtype=np.uint8).reshape(-1, m1.limit).astype(np.int64)
 
 
 def sha256_of(integers) -> str:
@@ -115,8 +131,8 @@ def differing(some: str, others: str) -> float:
     return sum(one != other for one, other in pairs) / len(pairs)
 
 
-def _golden() -> dict:
-    return json.loads(read_bytes(data_path("golden.json")))["m1-tiny"]
+def _golden(name: str) -> dict:
+    return json.loads(read_bytes(data_path("golden.json")))[name]
 
 
 def _decodes(reader: Tokenizer, ids) -> bool:

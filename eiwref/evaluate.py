@@ -15,6 +15,8 @@ from eiwref.errors import EiwrefError
 from eiwref.m2 import M2, m1_config
 from eiwref.nn.layers import token_nats
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
+from eiwref.predictors.base import BYTES as END
+from eiwref.predictors.network import Networked
 
 POSITIONS_AT_ONCE = 1 << 14  # of few symbols: then attention takes more memory than logits
 
@@ -112,6 +114,55 @@ def predictions(network: Transformer, params: dict, documents: list, bar=iter) -
         logits, _ = network.forward(params, xp.asarray(ids))
         counted = along < lengths[:, None]
         yield Predictions(logits, *map(xp.asarray, (targets, counted, np.array(begins)[:, None] + along)))
+
+
+def measure_m1(m1: Networked, texts: list[bytes], bar=iter) -> dict:
+    """Bits/byte of an M1 by how many bytes it sees before: the paper's M1 reaches 1.457 (section 3.2).
+
+    Texts are cut into pieces of the context's length, each begun afresh, as AC cuts them; the end of a text is a
+    symbol of its last piece. "sliding" instead moves on by half a context, so that every byte has at least half a
+    context before it, or all of the text. "after" gives the mean of the bytes that have so many before them in
+    their piece. Raises `EiwrefError` if there is no text.
+    """
+    size, half = sum(map(len, texts)), m1.limit // 2
+    if not size:
+        raise EiwrefError("there is no text to measure")
+    symbols = [np.append(np.frombuffer(text, dtype=np.uint8), END).astype(np.int64) for text in texts]
+    cut = [part for text in symbols for part in np.split(text, range(m1.limit, len(text), m1.limit))]
+    steps = [(text, at) for text in symbols for at in range(0, max(1, len(text) - half), half)]
+    bits, count = _bits_by_position(m1, cut, bar)
+    # Of an overlapping piece the first half was counted before, unless it is the first.
+    begun = [text[at : at + m1.limit] for text, at in steps if at == 0]
+    later = [text[at : at + m1.limit] for text, at in steps if at > 0]
+    sliding = _bits_by_position(m1, begun, bar)[0].sum() + _bits_by_position(m1, later, bar)[0][half:].sum()
+    after = [0, 1, 2, 3, 4, 5, 6, 8, *(2**k for k in range(4, m1.limit.bit_length() - 1)), m1.limit - 1]
+    return {
+        "documents": len(texts),
+        "bytes": size,
+        "bits_per_byte": float(bits.sum()) / size,
+        "bits_per_byte_sliding": float(sliding) / size,
+        "bits_per_symbol_after": {str(at): float(bits[at] / count[at]) for at in after if count[at]},
+        "bits_per_symbol_in_the_later_half": float(bits[half:].sum() / max(1, count[half:].sum())),
+    }
+
+
+def _bits_by_position(m1: Networked, pieces: list[np.ndarray], bar) -> tuple[np.ndarray, np.ndarray]:
+    """(bits, symbols) at each position of pieces, (context,) each."""
+    bits, count = np.zeros(m1.limit), np.zeros(m1.limit, dtype=np.int64)
+    pieces = sorted(pieces, key=len)
+    few = max(1, LOGITS_AT_ONCE // (4 * m1.symbols * m1.limit))  # frequencies are of 64 bits
+    for at in bar(range(0, len(pieces), few)):
+        group = pieces[at : at + few]
+        texts = np.zeros((len(group), len(group[-1])), dtype=np.int64)
+        for row, piece in enumerate(group):
+            texts[row, : len(piece)] = piece
+        cumulative = m1.at_once(texts)  # (B, T, symbols + 1)
+        slices = np.take_along_axis(cumulative, texts[..., None] + np.arange(2), axis=2)
+        there = np.arange(texts.shape[1]) < np.array([len(piece) for piece in group])[:, None]
+        spent = np.where(there, m1.precision - np.log2(np.diff(slices)[..., 0]), 0)
+        bits[: texts.shape[1]] += spent.sum(axis=0)
+        count[: texts.shape[1]] += there.sum(axis=0)
+    return bits, count
 
 
 def flops_per_byte(

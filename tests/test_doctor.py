@@ -39,10 +39,10 @@ def test_this_machine_decodes_what_others_encoded(capsys, quick):
     found = json.loads(out)
     assert code == 0
     assert found["agrees"]
-    assert [row["agrees"] for row in found["checks"]] == [True] * 7
+    assert [row["agrees"] for row in found["checks"]] == [True] * 10
     assert len(found["float"]) == 4
     assert all(0 <= row["share"] <= 1 for row in found["float"])
-    assert doctor.lines(found)[0] == "this machine decodes what others encoded: all 7 checks agree"
+    assert doctor.lines(found)[0] == "this machine decodes what others encoded: all 10 checks agree"
 
 
 def test_a_machine_that_computes_otherwise_is_found_out(capsys, quick, monkeypatch):

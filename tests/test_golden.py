@@ -20,6 +20,7 @@ def test_not_one_bit_of_output_has_changed():
     for spec, texts in golden["tokens"].items():
         assert found["tokens"][spec] == texts, f"{spec} writes other tokens than it did"
     assert found["m1-tiny"] == {name: golden["m1-tiny"][name] for name in found["m1-tiny"]}
+    assert found["m1"] == golden["m1"]
     assert found["coders"] == golden["coders"]
     assert found["file"] == golden["file"], "the container writes other files than it did"
     assert unpack(bytes.fromhex(golden["file"]))[0] == IN_A_FILE

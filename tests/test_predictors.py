@@ -244,13 +244,13 @@ def test_the_limit_rules():
         assert list(again.cdf(state)) == follow(predictor, text[n - n % 3 : n])[1]
 
 
-def test_the_default_predictor_is_the_one_its_record_describes():
+def test_the_n_gram_is_the_one_its_record_describes():
     from eiwref.files import data_path, read_bytes
 
     packed = read_bytes(data_path("ngram.safetensors"))
     record = json.loads(read_bytes(data_path("ngram.json")))
     assert len(packed) == record["file_bytes"] <= 1_000_000
-    assert digest(eiwref.default_predictor()) == record["digest"]
+    assert digest(eiwref.shipped("ngram")) == record["digest"]
 
 
 def test_another_array_module_counts_the_same():

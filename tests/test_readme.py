@@ -104,3 +104,28 @@ def test_speeds_are_the_committed_result():
     for case in ("encode, many documents", "encode, one document", "decode, many documents"):
         rows = [row for row in runs[0]["rows"] if row["case"] == case and not row["peer_name"].startswith("zlib")]
         assert max(rows, key=lambda row: row["peer"])["peer_name"] == "tiktoken"
+
+
+def test_the_m1s_figures_are_the_committed_results():
+    data = {
+        name: json.loads((CHECKOUT / "data" / f"{name}.json").read_text())
+        for name in ("m1", "likeliest", "results/m1", "results/m1-float", "results/determinism-documents")
+    }
+    integers, floats = data["results/m1"], data["results/m1-float"]
+    assert integers["m1"] == data["m1"]["digest"]
+    assert floats["m1"] == data["m1"]["float"]["digest"]
+    assert abs(integers["bits_per_byte"] / floats["bits_per_byte"] - 1) < 0.01
+    for row, name in (("pieces of 256 bytes", ""), ("at least 128 bytes before each", "_sliding")):
+        shown = f"{floats['bits_per_byte' + name]:.3f} | {integers['bits_per_byte' + name]:.3f}"
+        assert f"| bits/byte, {row} | {shown} |" in README
+    held = {bits: integers[f"bytes_per_token EqualInfoAC[b={bits}, v=65k]"] for bits in (16, 32, 64, 128)}
+    for bits, size in held.items():
+        assert f"| {bits}-bit windows, bytes for each 16 bits | | {size:.2f} |" in README
+    assert f"| AC, bytes a token of 8 bits | | {integers['bytes_per_token AC[v=256]']:.2f} | 5.49 |" in README
+    assert f"| 16-bit windows, *likeliest* | | {data['likeliest']['bytes_per_window']:.2f} |" in README
+    seen = data["m1"]["training"]["bytes_seen"]
+    assert f"[this project's own code](data/m1.json) on {seen / 1e6:.0f} MB" in README
+    settings = data["results/determinism-documents"]
+    assert settings["all_equal"]
+    assert settings["m1"] == data["m1"]["digest"]
+    assert f"encoded under each of {settings['settings']} settings" in README

@@ -1,7 +1,7 @@
 """How fast an M2 writes: tokens and bytes of text a second, by vocabulary and by how many texts at once.
 
 The network is of the paper's smallest size, 3m, and fresh: what it writes means nothing, and takes as long. Text
-is decoded as it comes, by equal-info windows of 16 bits under the n-gram that travels with the package. No peer
+is decoded as it comes, by equal-info windows of 16 bits under the M1 that travels with the package. No peer
 stands beside it. Not in the paper.
 """
 

@@ -1,6 +1,6 @@
 """Megabytes a second of tokenizing and back: the 16-bit codebook against subword tokenizers and zlib.
 
-Ours are EqualInfoAC[b=16, v=65k] under the n-gram that travels with the package, by its codebook. The subword
+Ours are EqualInfoAC[b=16, v=65k] under the M1 that travels with the package, by its codebook. The subword
 tokenizers are trained here on the first half of the documents, and all are measured on the second half, the
 same bytes for each: as many documents, and end to end as one. tiktoken gets the vocabulary of the byte-level BPE
 that `tokenizers` has learned. Growing the codebook and training the others does not count; nothing runs on

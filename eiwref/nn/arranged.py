@@ -25,8 +25,8 @@ from eiwref.nn.layers import NORM_EPSILON
 from eiwref.nn.transformer import Config
 
 ROWS = 512  # positions worked on at a time
-QUERIES = 64  # of attention at a time
-SCORES = 1 << 16  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
+QUERIES = 32  # of attention at a time
+SCORES = 1 << 15  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
 LOGITS = 1 << 23  # held at a time: 32 MiB in float32
 
 

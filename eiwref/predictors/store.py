@@ -23,7 +23,8 @@ from eiwref.predictors.static import Unigram
 from eiwref.predictors.subword import VOCABULARIES, Subword
 
 FORMAT = "eiwref.predictor.1"
-DEFAULT = "ngram.safetensors"
+SHIPPED = ("m1", "ngram", "codebook", "likeliest")  # in data/, each with a .json that says how it was made
+DEFAULT = "m1"
 
 Stored = Predictor | Subword | Book
 
@@ -62,14 +63,35 @@ def save_predictor(predictor: Stored, path: str | Path) -> str:
 
 
 def load_predictor(path: str | Path) -> Stored:
-    """The predictor in a file made by `save_predictor` or `eiwref fit`."""
+    """The predictor in a file made by `save_predictor` or a command, or the shipped one of that name."""
+    if str(path) in SHIPPED and not Path(path).exists():
+        return shipped(str(path))
     return parse(read_bytes(path), str(path))[0]
 
 
 @cache
+def shipped(name: str) -> Stored:
+    """What travels with the package; `data/NAME.json` says how it was made. Raises `PredictorError` if none is.
+
+    - "m1": the paper's 3m transformer over bytes, in exact integers; the default
+    - "ngram": an order-5 n-gram, worse, and many times as fast where text is followed byte by byte
+    - "codebook": the 16-bit stop-cell windows of "m1"
+    - "likeliest": 16-bit windows of the likeliest texts, for `windows=likeliest`
+    """
+    if name not in SHIPPED:
+        raise PredictorError(f"no predictor called {name!r} is shipped, expected one of {', '.join(SHIPPED)}")
+    path = data_path(f"{name}.safetensors")
+    return parse(read_bytes(path), str(path))[0]
+
+
+def shipped_as(wanted: str) -> Stored | None:
+    """The shipped one of this digest, None if it is none of them."""
+    return next((each for each in map(shipped, SHIPPED) if digest(each) == wanted), None)
+
+
 def default_predictor() -> Predictor:
-    """The n-gram that travels with the package; `data/ngram.json` says what it was fitted on."""
-    return load_predictor(data_path(DEFAULT))
+    """The M1 that travels with the package, see `shipped`."""
+    return shipped(DEFAULT)
 
 
 def _pack(predictor: Stored) -> tuple[dict[str, str], dict[str, np.ndarray]]:

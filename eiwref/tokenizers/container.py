@@ -50,7 +50,7 @@ from typing import NoReturn
 from eiwref.coding.bits import from_tokens
 from eiwref.errors import ContainerError, EiwrefError
 from eiwref.predictors.base import Predictor
-from eiwref.predictors.store import digest
+from eiwref.predictors.store import digest, shipped_as
 from eiwref.predictors.subword import Subword
 from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.tokenizers.registry import tokenizer
@@ -109,8 +109,8 @@ def unpack_pieces(
     """(tokenizer, the text's blocks) of an `.eiw` file that comes in pieces of any size.
 
     `name` is what errors call the file. Raises `ContainerError`, at once or from the iterator, if the file is
-    damaged, cut or extended, or was made with another predictor than `predictor` (the one that travels with
-    the package, unless given). The text is the right one only if the iterator has come to its end.
+    damaged, cut or extended, or was made with another predictor than `predictor` (unless given, whichever of the
+    shipped ones it names). The text is the right one only if the iterator has come to its end.
     """
     source = _Source(pieces, name)
     reader, block_bytes = _header(source, predictor)
@@ -182,7 +182,8 @@ def _header(source: _Source, predictor: Predictor | Subword | None) -> tuple[Tok
     if not 1 <= block_bytes <= BLOCK_BYTES:
         source.refuse(fields_at + 2, f"blocks of {block_bytes} bytes of text, expected 1 to {BLOCK_BYTES}")
     try:
-        reader = tokenizer(spec, predictor)
+        own = shipped_as(expected_digest.hex()) if predictor is None and any(expected_digest) else predictor
+        reader = tokenizer(spec, own)
     except EiwrefError as error:
         source.refuse(spec_at, str(error))
     if reader.spec != spec:

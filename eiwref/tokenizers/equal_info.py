@@ -14,6 +14,8 @@ from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.predictors.book import MAX_WINDOW_BITS, Book
+from eiwref.predictors.network import Networked
+from eiwref.predictors.store import digest, shipped
 from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.windows import lockstep, table_walk
 from eiwref.windows.codebook import Codebook
@@ -41,6 +43,12 @@ class EqualInfo(Tokenizer):
         self.scheme = windows(own, window_bits, reset)
         self.lossless = self.scheme.lossless
         self.window_bytes = window_bits // 8
+
+    def encode(self, text):
+        data = as_bytes(text)
+        if self._codebook_pays(len(data)) or self._in_lanes:
+            return self.encode_batch([data])[0]
+        return super().encode(data)
 
     def encode_batch(self, texts, bar=iter):
         data = [as_bytes(text) for text in texts]
@@ -89,15 +97,25 @@ class EqualInfo(Tokenizer):
 
     def _codebook_pays(self, steps: int) -> bool:
         """Is the tree grown, or does the work take more steps of the predictor than its rows?"""
-        grown = "codebook" in self.__dict__ or isinstance(self.scheme, Likeliest)
-        return grown or (self.has_codebook and steps >= CODEBOOK_PAYS << self.scheme.window_bits)
+        at_hand = "codebook" in self.__dict__ or isinstance(self.scheme, Likeliest) or self._shipped is not None
+        return at_hand or (self.has_codebook and steps >= CODEBOOK_PAYS << self.scheme.window_bits)
+
+    @cached_property
+    def _shipped(self) -> Book | None:
+        """The codebook of these very windows that travels with the package, if it does."""
+        if not (self._one_tree and self.has_codebook and isinstance(self.predictor, Networked)):
+            return None
+        book = shipped("codebook")
+        return book if book.predictor == digest(self.scheme.predictor.inner) else None
 
     @cached_property
     def codebook(self) -> Codebook:
         """All codes of the windows; raises `PredictorError` where `has_codebook` is false."""
         if not self.has_codebook:
             raise PredictorError(f"{self.spec} has no codebook: stop-cell windows of at most 16 bits have one")
-        return self.scheme.codebook if isinstance(self.scheme, Likeliest) else Codebook.grow(self.scheme)
+        if isinstance(self.scheme, Likeliest):
+            return self.scheme.codebook
+        return Codebook.of(self._shipped) if self._shipped is not None else Codebook.grow(self.scheme)
 
     def compress(self, data):
         return self.join(self.scheme.segment(data))
@@ -109,11 +127,19 @@ class EqualInfo(Tokenizer):
 
     def decompress(self, data, max_bytes=None):
         text = bytearray()
-        for window in self.scheme.texts(self.codes(data)):
-            text += window.text
+        for piece in self._texts(self.codes(data), len(data)):
+            text += piece
             if max_bytes is not None and len(text) > max_bytes:
                 raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
         return bytes(text)
+
+    def _texts(self, codes: Iterator[int], size: int) -> Iterable[bytes]:
+        """The text of each window, the quickest way there is for codes of `size` bytes."""
+        if self._codebook_pays(size):
+            return (self.codebook.texts[code] for code in codes)
+        alone = self._in_lanes and self.scheme.reset == 1
+        windows = lockstep.texts(self.scheme, codes) if alone else self.scheme.texts(codes)
+        return (window.text for window in windows)
 
     def byte_ranges(self, data):
         ranges, scheme = [], self.scheme

@@ -7,7 +7,7 @@ from eiwref.errors import PredictorError, SpecError
 from eiwref.files import read_bytes
 from eiwref.predictors.base import LIMIT
 from eiwref.predictors.book import Book
-from eiwref.predictors.store import Stored, default_predictor, parse
+from eiwref.predictors.store import Stored, default_predictor, parse, shipped
 from eiwref.predictors.subword import VOCABULARIES as PIECES
 from eiwref.predictors.subword import Subword
 from eiwref.tokenizers.ac import ArithmeticCoding, SingleBits
@@ -74,9 +74,10 @@ def all_specs() -> list[str]:
 def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
     """The tokenizer called `spec`, such as "EqualInfoAC[b=16, v=65k]".
 
-    `predictor`: what drives the coder, the n-gram that travels with the package unless given. `Bytes` and
-    `GZip` need none; `SentencePiece` needs a subword model in its place, and none travels. Raises `SpecError`
-    for a name that is not one, `PredictorError` for a predictor that does not fit.
+    `predictor`: what drives the coder, the M1 that travels with the package unless given, or for
+    `windows=likeliest` the codebook that does. `Bytes` and `GZip` need none; `SentencePiece` needs a subword model
+    in its place, and none travels. Raises `SpecError` for a name that is not one, `PredictorError` for a predictor
+    that does not fit.
 
     >>> tokenizer("EqualInfoAC[v=256,b=16]").spec
     'EqualInfoAC[b=16, v=256]'
@@ -89,9 +90,9 @@ def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
         return Bytes(canonical, token_bits)
     if name == "GZip":
         return GZip(canonical, token_bits, chosen["wrapper"])
-    if predictor is None and name != "SentencePiece":
-        predictor = default_predictor()
     listed = chosen.get("windows") is Likeliest
+    if predictor is None and name != "SentencePiece":
+        predictor = shipped("likeliest") if listed else default_predictor()
     if isinstance(predictor, Subword) != (name == "SentencePiece") or (isinstance(predictor, Book) and not listed):
         needed = "a predictor of bytes, not a subword model or a codebook"
         if name == "SentencePiece":

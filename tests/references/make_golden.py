@@ -48,7 +48,7 @@ IN_A_FILE = b"Two blocks of text, and no more."
 
 
 def make() -> dict:
-    predictor = eiwref.default_predictor()
+    predictor = eiwref.shipped("ngram")
     contexts = [b"", b"t", b"th", b"the ", b"zzzz", b"\x00", b"ation"]
     frequencies = {}
     for context in contexts:
@@ -59,11 +59,14 @@ def make() -> dict:
     codes = {}
     for spec in [*all_specs(), *MORE]:
         if "GZip" not in spec:
-            ids = {name: eiwref.tokenizer(spec).encode(text).tolist() for name, text in TEXTS.items()}
+            reader = eiwref.tokenizer(spec, predictor)
+            ids = {name: reader.encode(text).tolist() for name, text in TEXTS.items()}
             codes[spec] = {
                 name: {"tokens": len(i), "first": i[:4], "sha256": _sha256(i)} for name, i in ids.items()
             }
-    file = b"".join(pack_pieces(eiwref.tokenizer("EqualInfoAC[b=24, v=65k]"), [IN_A_FILE], block_bytes=20))
+    file = b"".join(
+        pack_pieces(eiwref.tokenizer("EqualInfoAC[b=24, v=65k]", predictor), [IN_A_FILE], block_bytes=20)
+    )
     return {
         "predictor": digest(predictor),
         "frequencies": frequencies,
@@ -74,6 +77,7 @@ def make() -> dict:
         },
         "file": file.hex(),
         "m1-tiny": integer_m1(),
+        "m1": shipped_m1(),
     }
 
 
@@ -85,6 +89,17 @@ def integer_m1() -> dict:
         "digest": digest(m1),
         "frequencies": doctor.sha256_of(next(doctor.ways(m1))[1]),
         "tokens": {spec: doctor.sha256_of(ids) for spec, ids in tokens.items()},
+    }
+
+
+def shipped_m1() -> dict:
+    """Of the M1 that travels with the package, and of its codebook."""
+    m1 = eiwref.shipped("m1")
+    return {
+        "digest": digest(m1),
+        "frequencies": doctor.sha256_of(doctor.at_once(m1)),
+        "tokens": eiwref.tokenizer(doctor.SPECS[0], m1).encode(doctor.TEXT[: doctor.CODED]).tolist(),
+        "codebook": eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", m1).encode(doctor.TEXT).tolist(),
     }
 
 
