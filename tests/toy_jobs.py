@@ -1,6 +1,7 @@
 """Jobs that take no time and count how often they are made, where other processes can import them."""
 
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -156,5 +157,6 @@ def run_grid(folder: str) -> None:
 
 def run_command(folder: str) -> None:
     """The same by the command."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is run in the background would pass it over
     registry.EXPERIMENTS = (experiment("figure1", *SLOW),)
     sys.exit(cli.main(["reproduce", "--out", folder, "--jobs", "2"]))
