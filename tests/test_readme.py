@@ -129,3 +129,10 @@ def test_the_m1s_figures_are_the_committed_results():
     assert settings["all_equal"]
     assert settings["m1"] == data["m1"]["digest"]
     assert f"encoded under each of {settings['settings']} settings" in README
+
+
+def test_the_speed_of_neural_compression_is_the_committed_result():
+    rows = json.loads((CHECKOUT / "data" / "results" / "compress.json").read_text())["rows"]
+    found = {row["case"].split()[0]: row for row in rows if row["peer_name"] == "PyTorch, 1024 at once"}
+    assert f"{found['encode']['ours']:,.0f} bytes/s, {found['encode']['ratio']:.2f} times what PyTorch" in README
+    assert f"back {found['decode']['ours']:,.0f} bytes/s, {found['decode']['ratio']:.2f} times" in README
