@@ -15,6 +15,7 @@ used, only reported. A job that fails (with an `EiwrefError`) stops those that n
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -57,7 +58,7 @@ class Training(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(ABC):
     """A piece of work; a subclass's fields are its settings, plain values all.
 
     `make` returns a dict for JSON, and may leave files in `place.folder`. `version` is raised whenever it would
@@ -78,8 +79,9 @@ class Job:
         """What it trains, so that its cost can be told before it is run; None where it trains nothing."""
         return None
 
+    @abstractmethod
     def make(self, place: "Place") -> dict:
-        raise NotImplementedError
+        """Do the work; what it returns is kept."""
 
     def describe(self) -> dict:
         return {"kind": _kind(type(self)), "version": self.version} | asdict(self)
