@@ -17,6 +17,7 @@ digit exists. Every number below is an integer, though most lie in float32 array
 Shape letters as in `nn`; R is the residual stream's scale.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from math import isqrt
 from typing import NamedTuple
@@ -38,8 +39,9 @@ WEIGHT_BITS = 30  # the table begins with 2^30
 SHARE_BITS = 16  # the weights of attention sum to 2^16 at most: times 127 that is below 2^24
 TERMS = ((1 << 24) - 1) // LEVELS**2  # of a sum, 1,040
 LARGEST_SCALE = 10**6  # so that nothing overflows
-ROWS = 256  # positions taken through a layer at a time, and scores of attention: what they need stays in the cache
-SCORES = 1 << 18
+# What is worked on at a time, so that it stays in the cache: positions in a layer, and numbers in attention.
+ROWS = 256
+SCORES = 1 << 17
 
 
 @cache
@@ -188,16 +190,21 @@ class IntegerTransformer:
         k, v = k.astype(np.int8), v.astype(np.int8)  # which they fit: to read them is much of a step's time
         present = Past(k, v) if past is None else past.append(self.xp, k, v)
         k, v = present.keys, present.values  # (B, H, S, K)
-        bias = self._bias(block, q.shape[2], k.shape[2])
+        bias = self._bias(block, q.shape[2], k.shape[2])  # (H, T, S), as large as the scores of a text
         attended = self.xp.empty(heads.shape[:2] + heads.shape[3:], dtype=np.float32)  # (B, T, H, K)
-        few = max(1, SCORES // max(bias.size, k[0].size))
-        for at in range(0, batch, few):
-            some = slice(at, at + few)
-            keys, values = k[some].astype(np.float32), v[some].astype(np.float32)
-            taken = self._shares_of(q[some] @ keys.swapaxes(-1, -2), block.score, bias) @ values
-            attended[some] = taken.transpose(0, 2, 1, 3)
+        for some in _slices(batch, bias.size):
+            scores = self._products(q[some], k[some].swapaxes(-1, -2))  # (b, H, T, S)
+            shares = self._shares_of(scores, block.score, bias)
+            attended[some] = self._products(shares, v[some]).transpose(0, 2, 1, 3)
         attended = attended.reshape(len(projected), -1)
         return self._rounded(attended, block.attended, -LEVELS, LEVELS), present
+
+    def _products(self, left, right):
+        """left @ right (b, H, ...) where `right` is of int8: floats of few texts at a time are made of it."""
+        found = self.xp.empty((*left.shape[:-1], right.shape[-1]), dtype=np.float32)
+        for few in _slices(len(left), right[0].size):
+            found[few] = left[few] @ right[few].astype(np.float32)
+        return found
 
     def _bias(self, block, t, s):
         """(H, T, S) of the last t of s positions: one line of distances, seen from each position."""
@@ -241,3 +248,10 @@ class IntegerTransformer:
         x *= scale
         self.xp.rint(x, out=x)
         return self.xp.clip(x, low, high, out=x)
+
+
+def _slices(texts: int, size: int) -> Iterator[slice]:
+    """All texts, few at a time, where each has so many numbers."""
+    few = max(1, SCORES // size)
+    for at in range(0, texts, few):
+        yield slice(at, min(at + few, texts))
