@@ -18,13 +18,17 @@ from eiwref.errors import EiwrefError, ModelError
 from eiwref.experiments.result import environment
 from eiwref.m2 import M2
 from eiwref.nn import parallel, sizes
+from eiwref.nn.train import SHORT
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.base import Predictor
+from eiwref.predictors.book import Book
 from eiwref.predictors.network import Network
-from eiwref.predictors.store import save_predictor
+from eiwref.predictors.store import digest, save_predictor
 from eiwref.run import OPTIMIZERS, Done, Folder, HeldOut, Plan, run
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.workers import at_work
+from eiwref.windows import teach
+from eiwref.windows.codebook import Codebook
 
 BAR = partial(tqdm, unit="", disable=None)
 DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
@@ -64,6 +68,12 @@ def add_commands(add: Callable, texts: dict) -> None:
         command.add_argument(f"--{name}", type=count, help=f"{text} (default: as --size has it)")
     for name, default, text in NUMBERS:
         command.add_argument(f"--{name}", type=count, default=default, help=f"{text} (default: {default})")
+    command.add_argument("--from", dest="initial", metavar="FILE", help="of an M1: begin with the weights of FILE")
+    command.add_argument(
+        "--starts",
+        metavar="CODEBOOK",
+        help=f"of an M1: half of the batches are of pieces of {SHORT} that begin where its windows do",
+    )
     command.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adamw", help="default: adamw")
     command.add_argument("--learning-rate", type=positive, default=3e-3, help="of adamw (default: 0.003)")
     command.add_argument("--seed", type=seed, default=0, help="of all that is random (default: 0)")
@@ -121,13 +131,18 @@ def _train(options) -> int:
     )
     workers = _workers(options)
     network, held_out = Transformer(config, xp), _held_out(options, tokenizer)
+    initial, book = _initial(options, config), _book(options)
+    starts = None if book is None else teach.starts_in_stream(book, stream)
     folder = None
     if options.folder is not None:
         about = {"kind": options.kind, "backend": options.backend} | asdict(config) | asdict(plan)
         about |= {"tokenizer": tokenizer.spec, "predictor": tokenizer.predictor_digest, "tokens": stream.digest}
         about |= {"held_out": options.held_out, "evaluate_every": options.evaluate_every}
+        about |= {"from": initial and digest(initial), "starts": book and digest(book)}
         folder = Folder(options.folder, about, options.resume, _warn)
-    done = run(network, stream, plan, folder, held_out, options.checkpoint_every, options.evaluate_every, workers)
+    every = options.checkpoint_every, options.evaluate_every
+    params = initial and initial.params
+    done = run(network, stream, plan, folder, held_out, *every, workers, params=params, starts=starts)
     _save(options, tokenizer, network, stream, done)
     symbols = options.steps * options.batch * options.context
     text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
@@ -206,6 +221,28 @@ def _held_out(options, tokenizer: Tokenizer) -> HeldOut | None:
     if not any(texts):
         raise EiwrefError(f"{options.held_out}: there is no text to measure")
     return HeldOut(_encoded(options, tokenizer, texts), sum(map(len, texts)))
+
+
+def _initial(options, config: Config) -> Network | None:
+    """The M1 to begin with."""
+    if options.initial is None:
+        return None
+    found = eiwref.load_predictor(options.initial)
+    if options.kind != "m1" or not isinstance(found, Network):
+        raise ModelError(f"--from {options.initial}: goes with m1, and names one made by eiwref train m1")
+    if found.config != config:
+        raise ModelError(f"--from {options.initial}: is of {found.config}, expected {config}")
+    return found
+
+
+def _book(options) -> Codebook | None:
+    """The codebook whose windows are learned from."""
+    if options.starts is None:
+        return None
+    found = eiwref.load_predictor(options.starts)
+    if options.kind != "m1" or not isinstance(found, Book):
+        raise ModelError(f"--starts {options.starts}: goes with m1, and names one made by eiwref codebook")
+    return Codebook.of(found)
 
 
 def _save(options, tokenizer: Tokenizer, network: Transformer, stream: tokens.Tokens, done: Done) -> None:

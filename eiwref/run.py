@@ -177,24 +177,27 @@ def run(
     evaluate_every: int = 100,
     workers: int = 0,
     quiet: bool = False,
+    params: dict | None = None,
+    starts: np.ndarray | None = None,
 ) -> Done:
     """Train, from the folder's newest checkpoint or from the beginning, and keep everything in the folder.
 
     `tokens`: a stream of ids (`corpus/tokens.py`). `workers`: processes that share each batch (`nn/parallel.py`);
     with none the readable layers take the steps, as they must on a GPU. Both `..._every` count steps; the last
-    step has checkpoint and evaluation too. `quiet`: no progress bar. Raises `ModelError` where `loop` does, and
-    before the first step if memory will not do.
+    step has checkpoint and evaluation too. `quiet`: no progress bar. `params`: to begin with, in place of fresh
+    ones. `starts`: as in `Crops`. Raises `ModelError` where `loop` does, and before the first step if memory will
+    not do.
     """
     optimizer, config = OPTIMIZERS[plan.optimizer], network.config
     if network.xp is np:
-        memory.check(config, plan.batch, optimizer, workers)
+        memory.check(config, plan.batch, optimizer, workers, short=starts is not None)
     rng = np.random.default_rng(plan.seed)
-    batches = Crops(tokens, config.context, plan.batch, config.symbols - 1, rng)
+    batches = Crops(tokens, config.context, plan.batch, config.symbols - 1, rng, starts)
     arrange = partial(Parallel, workers=workers) if workers else Steps
     rows, past, begun = [], Watch(), 0
     moment = folder and folder.newest(network, optimizer)
     if moment is None:
-        steps = arrange(network, network.init(rng), optimizer)
+        steps = arrange(network, network.init(rng) if params is None else params, optimizer)
     else:
         steps = arrange(network, moment.params, optimizer, moment.state)
         rng.bit_generator.state = moment.generator

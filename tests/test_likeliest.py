@@ -3,6 +3,7 @@
 import heapq
 import json
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import eiwref
 from eiwref.cli import main
 from eiwref.coding import frequencies
-from eiwref.corpus import builtin
+from eiwref.corpus import builtin, tokens
 from eiwref.errors import PredictorError
 from eiwref.files import data_path
 from eiwref.predictors.starts import FOURTHS, PRIOR, REACH, Starts, sorted_pieces
@@ -181,6 +182,21 @@ def test_starts_are_those_of_the_windows():
     codes = [code for own in table_walk.segment(book, documents) for code in own.tolist()]
     expected = np.cumsum([0] + [len(book.texts[code]) for code in codes])[:-1]
     assert np.array_equal(teach.starts(book, documents), expected)
+
+
+def test_starts_in_a_stream_leave_the_ends_out():
+    """And what begins there is the text of a window."""
+    book, tokenizer = grow(zipf(256, 16), 10), eiwref.tokenizer("Bytes")
+    documents = [b"some text", b"", b"other text"]
+    stream = tokens.in_memory(tokenizer.encode_batch(documents), tokenizer, 19)
+    found = teach.starts_in_stream(book, stream)
+    ends = np.array([0, 1, 2])  # before each document
+    whole = teach.starts(book, documents)
+    assert np.array_equal(found, whole + ends[np.searchsorted([0, 9, 9], whole, side="right") - 1])
+    texts = [bytes(stream[begin:end].tolist()) for begin, end in pairwise([*found[:3].tolist(), 9])]
+    assert all(text in book.texts for text in texts[:2])
+    empty = tokens.in_memory(tokenizer.encode_batch([b"", b"x"]), tokenizer, 1)
+    assert teach.starts_in_stream(book, empty).tolist() == [1]
 
 
 def test_the_command(tmp_path, capsys):

@@ -10,7 +10,7 @@ from eiwref import verify
 from eiwref.corpus import builtin
 from eiwref.errors import CodeError, ModelError, PredictorError
 from eiwref.nn.optim import Adafactor, AdamW
-from eiwref.nn.train import crops, train
+from eiwref.nn.train import SHORT, Crops, crops, train
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.integer import quantised
 from eiwref.predictors.network import Network
@@ -128,6 +128,26 @@ def test_crops_begin_with_the_start_and_know_where_documents_end():
     assert ids.tolist() == [[10, 1, 2, 3, 9, 4, 5]] * 3
     with pytest.raises(ModelError, match="7 symbols long, shorter than one piece of 8"):
         next(crops(documents, context=8, batch=1, end=9, rng=rng))
+
+
+def test_by_lot_a_batch_is_of_short_pieces_that_begin_where_they_are_told_to():
+    stream, starts = np.arange(300), np.array([3, 50, 284, 285])  # after the last, 15 symbols
+    batches = Crops(stream, 64, 2, 400, np.random.default_rng(0), starts)
+    shapes = []
+    for _ in range(200):
+        ids, targets = next(batches)
+        shapes.append(ids.shape)
+        assert (ids[:, 0] == 401).all()
+        assert (ids[:, 1:] == targets[:, :-1]).all()
+        assert (targets == batches.begins[:, None] + np.arange(ids.shape[1])).all()
+        if ids.shape == (8, SHORT):
+            assert set(batches.begins) <= {3, 50, 284}
+    assert set(shapes) == {(2, 64), (8, SHORT)}
+    assert 70 < shapes.count((2, 64)) < 130
+    with pytest.raises(ModelError, match="pieces of 24 symbols are not cut evenly into short ones of 16"):
+        Crops(stream, 24, 2, 400, np.random.default_rng(0), starts)
+    with pytest.raises(ModelError, match="none of the starts has 16 symbols after it"):
+        Crops(stream, 64, 2, 400, np.random.default_rng(0), starts[3:])
 
 
 @pytest.mark.parametrize("optimizer", [AdamW(), Adafactor(factored_from=16)])

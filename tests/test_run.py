@@ -16,6 +16,7 @@ from eiwref import files
 from eiwref import run as runs
 from eiwref.corpus import tokens
 from eiwref.errors import EiwrefError, ModelError
+from eiwref.files import data_path
 from eiwref.nn import checkpoint, memory
 from eiwref.nn.arranged import Arranged
 from eiwref.nn.optim import Adafactor, AdamW, clip_by_norm
@@ -389,6 +390,8 @@ def test_memory_is_foretold_within_an_eighth(config, batch, optimizer):
 def test_too_little_memory_is_refused_with_both_figures(monkeypatch, tmp_path):
     assert memory.available() is None or memory.available() > 1e6
     assert memory.predict(CONFIG, 64, AdamW(), workers=1) < memory.predict(CONFIG, 64, AdamW(), workers=4)
+    alone, short = (memory.predict(CONFIG, 64, AdamW(), 1, short) for short in (False, True))
+    assert alone < short < 2 * alone
     monkeypatch.setattr(memory, "available", lambda: 12_000)
     with pytest.raises(ModelError, match=r"training needs 0\.0 GB of memory and 0\.0 GB are available; take"):
         trained(Folder(tmp_path, {}, resume=False))
@@ -470,6 +473,31 @@ def test_the_command(here, capsys):  # noqa: F811
     (here / "text").write_bytes(b"x" * 1_000_000)
     if memory.available():
         assert "GB are available" in refused(capsys, "train", "m1", "text", "-o", "m1", *huge)
+
+
+def test_an_m1_goes_on_from_another_at_the_starts_of_windows(here, capsys):  # noqa: F811
+    """Stopped and gone on with too, to the same bits; what is named must fit."""
+    small = ["--d-model", "16", "--heads", "2", "--layers", "1", "--context", "32", "--batch", "4"]
+    train, book = ["train", "m1", "text", *small, "--threads", "1"], str(data_path("codebook.safetensors"))
+    assert command(capsys, *train, "-o", "first", "--steps", "80", "--learning-rate", "0.02")[0] == 0
+    further = [*train, "--from", "first", "--starts", book, "--steps", "12", "--checkpoint-every", "5"]
+    assert command(capsys, *further, "-o", "second", "--run", "r")[0] == 0
+    first, second = (log(here / "r")[i]["loss"] for i in (0, -1))
+    assert first < 5.0  # fresh weights give log 257 = 5.5
+    assert second < first
+    (here / "r" / "checkpoint-00000012.safetensors").unlink()
+    assert command(capsys, *further, "-o", "again", "--run", "r", "--resume")[0] == 0
+    assert (here / "again").read_bytes() == (here / "second").read_bytes()
+    other = [*further, "-o", "x", "--run", "r", "--resume", "--starts", str(data_path("likeliest.safetensors"))]
+    assert "is of another run, with starts" in refused(capsys, *other)
+    last = ["-o", "x", "--steps", "1"]
+    for option, file in (("--from", book), ("--starts", "first"), ("--from", str(data_path("m1.safetensors")))):
+        assert f"{option} {file}: goes with m1, and names" in refused(capsys, *train, *last, option, file)
+    assert "is of Config(" in refused(capsys, *train, *last, "--from", "first", "--layers", "2")
+    m2 = ["train", "m2", "text", *small, *last, "--predictor", "first"]
+    assert "--from first: goes with m1" in refused(capsys, *m2, "--from", "first")
+    uneven = [*train, *last, "--context", "24", "--starts", book]
+    assert "pieces of 24 symbols are not cut evenly" in refused(capsys, *uneven)
 
 
 def test_threads_and_sizes_are_the_users_to_choose(here, capsys, monkeypatch):  # noqa: F811

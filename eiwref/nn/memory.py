@@ -9,37 +9,44 @@ the matrix library and the heap keep for themselves: about a fifth at most where
 """
 
 import os
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from eiwref.errors import ModelError
 from eiwref.nn.arranged import LOGITS, QUERIES, ROWS
 from eiwref.nn.optim import Adafactor
+from eiwref.nn.train import SHORT
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 
 WIDTH = 4  # bytes of a float32
 MARGIN = 1.2  # what the system gives, over what the arrays take
 
 
-def predict(config: Config, batch: int, optimizer, workers: int = 0) -> int:
+def predict(config: Config, batch: int, optimizer, workers: int = 0, short: bool = False) -> int:
     """Bytes at the peak of a step with `batch` sequences.
 
     `workers` as in `run`: each holds gradients and the activations of its share of the batch; parameters and
-    optimizer state are there once, and once more as they are read from or written to a file.
+    optimizer state are there once, and once more as they are read from or written to a file. `short`: batches of
+    short pieces too (`Crops`), for which a worker has arrays of their own.
     """
     sizes = [prod(shape) for shape in Transformer(config).shapes().values()]
     params, state = sum(sizes), _state(config, optimizer)
     if workers:
-        return WIDTH * (2 * (params + state) + workers * (params + _arranged(config, -(-batch // workers))))
+        share = -(-batch // workers)
+        arranged = _arranged(config, share)
+        if short:
+            arranged += _arranged(replace(config, context=SHORT), share * config.context // SHORT)
+        return WIDTH * (2 * (params + state) + workers * (params + arranged))
     loss = params + state + _pass(config, batch)
     # Gradients before and after clipping, or new parameters and state beside the old: whichever is more.
     update = 2 * params + state + max(2 * params, params + state + 4 * max(sizes))
     return WIDTH * max(loss, update)
 
 
-def check(config: Config, batch: int, optimizer, workers: int = 0) -> None:
+def check(config: Config, batch: int, optimizer, workers: int = 0, short: bool = False) -> None:
     """Raise `ModelError` with both figures if a step will need more than there is; where nobody knows, pass."""
-    needed, there = MARGIN * predict(config, batch, optimizer, workers), available()
+    needed, there = MARGIN * predict(config, batch, optimizer, workers, short), available()
     if there is not None and needed > there:
         raise ModelError(
             f"training needs {needed / 1e9:.1f} GB of memory and {there / 1e9:.1f} GB are available; "

@@ -166,7 +166,7 @@ class _Worker:
 
     def __init__(self, plan: _Plan, index: int, memory: _Memory):
         self._plan, self._index, self._memory = plan, index, memory
-        self._arranged, self._shape = None, None
+        self._arranged = {}  # by shape of ids
         self._own_state = {name: [] for name in plan.params}
         for kind in plan.state:
             self._own_state[kind.split(".", 1)[1]].append(kind)
@@ -176,10 +176,10 @@ class _Worker:
             return getattr(self, phase)(*given)
 
     def loss(self, ids, targets, total) -> float:
-        if ids.shape != self._shape:
-            self._arranged = None  # lets go of the old one before the new one is made
-            self._arranged, self._shape = Arranged(self._plan.config, *ids.shape, self._plan.dtype), ids.shape
-        return self._arranged.loss(self._memory.params, self._memory.grads[self._index], ids, targets, total)
+        if ids.shape not in self._arranged:
+            self._arranged[ids.shape] = Arranged(self._plan.config, *ids.shape, self._plan.dtype)
+        arranged = self._arranged[ids.shape]
+        return arranged.loss(self._memory.params, self._memory.grads[self._index], ids, targets, total)
 
     def reduce(self) -> float:
         """The sum of squares of the pieces' gradients, which the first worker's vector holds from here on."""

@@ -14,6 +14,8 @@ from eiwref.nn.optim import clip_by_norm
 from eiwref.nn.transformer import Transformer
 from eiwref.nn.watch import Watch, check
 
+SHORT = 16  # symbols of a short piece
+
 
 class Step(NamedTuple):
     """What one step saw and did."""
@@ -30,26 +32,41 @@ class Crops:
     gives arrays for slices. A piece is preceded by the start (`end + 1`), as it will be when a window or a
     document begins. `begins` (batch,) is where the pieces of the newest batch begin. All that the next batch
     depends on is the state of `rng`. Raises `ModelError` if the stream is shorter than a piece.
+
+    `starts` (N,): places of the stream, such as where windows begin. With them a batch is by lot one as above or
+    one of short pieces: `SHORT` symbols that begin at one of these places, and as many more pieces. For a text of
+    n symbols has one beginning, and a network that learns from few of them says little there. Raises `ModelError`
+    if the context is no multiple of `SHORT`, or no start has so much text after it.
     """
 
-    def __init__(self, stream, context: int, batch: int, end: int, rng: np.random.Generator):
+    def __init__(self, stream, context: int, batch: int, end: int, rng: np.random.Generator, starts=None):
         if len(stream) < context:
             raise ModelError(f"the text is {len(stream)} symbols long, shorter than one piece of {context}")
+        if starts is not None and context % SHORT:
+            raise ModelError(f"pieces of {context} symbols are not cut evenly into short ones of {SHORT}")
         self.begins = np.zeros(0, dtype=np.int64)
         self._stream = stream
         self._context = context
         self._batch = batch
         self._end = end
         self._rng = rng
+        self._starts = None if starts is None else starts[starts <= len(stream) - SHORT]
+        if starts is not None and not len(self._starts):
+            raise ModelError(f"none of the starts has {SHORT} symbols after it")
 
     def __iter__(self) -> "Crops":
         return self
 
     def __next__(self) -> tuple[np.ndarray, np.ndarray]:
-        self.begins = self._rng.integers(0, len(self._stream) - self._context + 1, self._batch)
-        pieces = [self._stream[begin : begin + self._context] for begin in self.begins.tolist()]
+        length = self._context
+        if self._starts is not None and self._rng.integers(2):
+            length = SHORT
+            self.begins = self._rng.choice(self._starts, self._batch * self._context // SHORT)
+        else:
+            self.begins = self._rng.integers(0, len(self._stream) - self._context + 1, self._batch)
+        pieces = [self._stream[begin : begin + length] for begin in self.begins.tolist()]
         targets = np.stack(pieces).astype(np.int64)  # (B, T)
-        starts = np.full((self._batch, 1), self._end + 1)
+        starts = np.full((len(targets), 1), self._end + 1)
         return np.concatenate([starts, targets[:, :-1]], axis=1), targets
 
 

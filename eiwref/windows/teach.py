@@ -30,3 +30,18 @@ def starts(book: Codebook, documents: list[bytes]) -> np.ndarray:
     codes = np.concatenate([np.zeros(0, dtype=np.uint16), *table_walk.segment(book, documents)])
     lengths = book.depths[codes].astype(np.int64)
     return np.cumsum(lengths) - lengths
+
+
+def starts_in_stream(book: Codebook, stream) -> np.ndarray:
+    """Where windows begin in a stream of bytes, documents each followed by their end (`corpus.tokens.Tokens`)."""
+    ids = stream[:]
+    pieces = np.split(ids, np.flatnonzero(ids == stream.end) + 1)  # the last one is empty
+    return np.concatenate(
+        [
+            np.zeros(0, dtype=np.int64),
+            *(
+                offset + starts(book, [piece[:-1].astype(np.uint8).tobytes()])
+                for offset, piece in zip(np.cumsum([0, *map(len, pieces)]).tolist(), pieces[:-1], strict=False)
+            ),
+        ]
+    )
