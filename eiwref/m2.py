@@ -23,7 +23,7 @@ from eiwref.tokenizers import streaming
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.registry import tokenizer
 
-FORMAT = "eiwref.m2.2"
+FORMAT = "eiwref.m2.3"
 
 
 @dataclass(frozen=True)

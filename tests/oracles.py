@@ -131,7 +131,7 @@ def stop_cell_tree(predictor, window_bits):
         for symbol in range(predictor.symbols):
             high = Fraction(cells * cumulative[symbol + 1], cumulative[-1])
             low = Fraction(cells * cumulative[symbol], cumulative[-1])
-            share = extra + high.__floor__() - low.__floor__()
+            share = extra + (high + Fraction(1, 2)).__floor__() - (low + Fraction(1, 2)).__floor__()
             if share:
                 grow([*text, symbol], predictor.advance(state, symbol), at, share)
                 at += share

@@ -50,7 +50,7 @@ def forged(spec, blocks, block=BLOCK, predictor=OWN, **header):
     name = header.get("name", spec.encode())
     bits = header.get("bits", eiwref.tokenizer(spec, OWN).token_bits)
     print_ = bytes(32) if predictor is None else bytes.fromhex(digest(predictor))
-    packed = sealed(struct.pack(">4sBBBI32s", MAGIC, 2, bits, len(name), block, print_) + name)
+    packed = sealed(struct.pack(">4sBBBI32s", MAGIC, 3, bits, len(name), block, print_) + name)
     for size, count, ids in blocks:
         packed += sealed(struct.pack(">II", size, count) + ids)
     return packed
@@ -202,7 +202,7 @@ def test_damage_to_larger_files_is_found_a_hundred_thousand_times():
 
 @given(st.binary(max_size=200))
 def test_garbage_is_refused(data):
-    for damaged in (data, MAGIC + data, MAGIC + b"\x02" + data, forged("Bytes", [], predictor=None) + data):
+    for damaged in (data, MAGIC + data, MAGIC + b"\x03" + data, forged("Bytes", [], predictor=None) + data):
         refusal(damaged)
 
 
@@ -215,9 +215,11 @@ def test_tokens_that_nobody_wrote_are_refused_behind_valid_checksums(spec, size,
     refusal(forged(spec, blocks, predictor=tokenizer.predictor) + footer(1, size, b"something else"))
 
 
-def test_version_1_is_refused():
+@pytest.mark.parametrize("version", [1, 2])
+def test_versions_before_are_refused(version):
     packed = pack(eiwref.tokenizer("Bytes"), TEXT)
-    assert "at byte 4, found version 1 of the format, expected 2" in refusal(MAGIC + b"\x01" + packed[5:])
+    expected = f"at byte 4, found version {version} of the format, expected 3"
+    assert expected in refusal(MAGIC + bytes((version,)) + packed[5:])
 
 
 SPEC = "EqualInfoAC[b=16, v=256]"

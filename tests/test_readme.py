@@ -25,6 +25,15 @@ def test_the_finding_is_the_committed_result():
         assert bytes_per_window == [f"{row['bytes'] / row['windows']:.3f}" for row in (greedy, delay, stop)]
         assert delay["lossless"]
         assert stop["lossless"]
+        assert stop["windows"] < greedy["windows"]  # so its tokens hold more, as under the other predictors:
+    for run in json.loads((CHECKOUT / "data" / "results" / "price.json").read_text())["runs"]:
+        windows = {row["tokenizer"]: row["windows"] for row in run["verify"]["rows"]}
+        for bits in (16, 24, 32, 64, 128):
+            name = f"EqualInfoAC[b={bits}, v=256"
+            assert windows[f"{name}]"] < windows[f"{name}, windows=greedy]"]
+    rounding = json.loads((CHECKOUT / "data" / "results" / "rounding.json").read_text())
+    longer = rounding["to the nearest"]["bytes_per_window"] / rounding["rounded down"]["bytes_per_window"] - 1
+    assert f"makes windows of 16 bits {100 * longer:.0f} % longer" in README
 
 
 def test_line_counts_are_right():

@@ -192,12 +192,14 @@ for scheme in (greedy, delay):
 #
 # - **The root** (the empty text) owns all cells. Any symbol must be able to start a window: so each of the K
 #   symbols gets one cell, and the other $R = 2^W - K$ are shared out by the model: symbol c gets $1 +
-#   \lfloor R\,C[c+1] / T \rfloor - \lfloor R\,C[c] / T \rfloor$, with $C$ the cumulative counts, $T$ their
+#   \mathrm{round}(R\,C[c+1] / T) - \mathrm{round}(R\,C[c] / T)$, with $C$ the cumulative counts, $T$ their
 #   total.
 # - **Any other node** of n cells keeps its first cell for itself. This is its *stop cell*: "the window ends here".
-#   Symbol c gets $\lfloor (n-1)\,C[c+1] / T \rfloor - \lfloor (n-1)\,C[c] / T \rfloor$ of the others, in order.
+#   Symbol c gets $\mathrm{round}((n-1)\,C[c+1] / T) - \mathrm{round}((n-1)\,C[c] / T)$ of the others, in order.
 # - A symbol that gets no cell does not fit. The window ends, and its code is the stop cell of where it has come
 #   to.
+#
+# We round to the nearest integer, halves up: $\mathrm{round}(x) = \lfloor x + 1/2 \rfloor$.
 #
 # No dyadic intervals, no padding. Here is a whole tree: K = 4 letters, W = 4 bits, and a model with context,
 # which has read *abacabadabacabad...* and so knows that after b, c and d comes a.
@@ -218,11 +220,11 @@ for text in texts:
     axis.bar(first, 0.9, 0.96, bottom=y, align="edge", color=plots.ORANGE)
     axis.text(first + 0.48, y + 0.45, letters(text), ha="center", va="center", family="monospace", fontsize=15)
 for code, text in enumerate(texts):
-    axis.plot([code + 0.48] * 2, [-len(text), -3.2], color="grey", linewidth=1, linestyle=":")
-    axis.text(code + 0.48, -3.3, f"{code:04b}", ha="center", va="top", family="monospace", fontsize=12)
+    axis.plot([code + 0.48] * 2, [-len(text), -4.2], color="grey", linewidth=1, linestyle=":")
+    axis.text(code + 0.48, -4.3, f"{code:04b}", ha="center", va="top", family="monospace", fontsize=12)
 axis.set_xlim(-0.1, 16.1)
-axis.set_ylim(-3.8, 1)
-axis.set_yticks([0.45, -0.55, -1.55, -2.55], ["root", "1 symbol", "2 symbols", "3 symbols"])
+axis.set_ylim(-4.8, 1)
+axis.set_yticks([0.45, -0.55, -1.55, -2.55, -3.55], ["root", "1 symbol", "2 symbols", "3 symbols", "4 symbols"])
 axis.set_xticks([])
 axis.set_title("The tree of all windows of 4 bits: stop cells in orange, cells for longer texts in blue")
 plt.show()
@@ -232,15 +234,28 @@ plt.show()
 # the shares of a node's children and its stop cell add up to what it owns, so that going down no cell is lost
 # and none is given twice. And a walk towards a cell must end, since every step down leaves fewer cells.
 #
-# One thing may surprise: of `ab`'s two cells the second goes to `abd`, though after b the model expects a. A
-# single cell goes where the running sum reaches 1, which is at the last symbol. With $2^{16}$ cells this matters
-# little.
+# Why round to the nearest integer and not down, as in tutorial 03? Down would be as lossless, but a cell would go
+# to the symbol in whose slice its *end* lies. The last cell ends at T: so every node would give it to the last
+# symbol, however unlikely, and among bytes that is 255, which text does not have. A node of two cells, as `c` is,
+# has only this one to give: it would go to `cd`, though after c the model expects a. To the nearest it is the
+# *middle* of a cell that counts, and this one goes to `ca`.
 #
+# The exercises need this rounding. It is done in integers, since floats are not exact; and Python's own `round`
+# takes halves to the even number: `round(4.5)` is 4.
+
+
+# %%
+def nearest(above, below):
+    """above / below, two integers, rounded to the nearest integer, halves up."""
+    return (2 * above + below) // (2 * below)
+
+
+# %% [markdown]
 # ### Exercise 05.3: sharing out a node's cells
 #
 # `shares(cumulative, cells, root)` returns a list of K integers, the number of cells that each symbol gets.
 # `cumulative` is the list of the K + 1 integers C, `cells` what the node owns, `root` is `True` or `False`. For
-# `[0, 2, 3, 4]`: 9 cells of the root give `[4, 2, 3]`, 9 cells of another node `[4, 2, 2]`.
+# `[0, 2, 3, 4]`: 9 cells of the root give `[4, 3, 2]`, 10 cells of another node `[5, 2, 2]`.
 
 
 # %%
@@ -248,7 +263,7 @@ def shares(cumulative, cells, root):
     ### BEGIN SOLUTION
     symbols, total = len(cumulative) - 1, cumulative[-1]
     each, spare = (1, cells - symbols) if root else (0, cells - 1)
-    edges = [spare * c // total for c in cumulative]
+    edges = [nearest(spare * c, total) for c in cumulative]
     return [each + edges[symbol + 1] - edges[symbol] for symbol in range(symbols)]
     ### END SOLUTION
 
@@ -261,8 +276,8 @@ check("05.3", shares)
 #
 # `encode_window(cdf, window_bits, text)` returns `(length, code)`: how many symbols of `text` (`bytes`, at least
 # one) the first window holds, and its code, an integer. The model is a function: `cdf(text: bytes)` is the list
-# C after that text, `cdf(b"")` the one at the start. For the tree above `encode_window(cdf, 4, b"\0\1\0")` is
-# `(2, 1)`: `ab`, whose code is `0001`.
+# C after that text, `cdf(b"")` the one at the start. For the tree above `encode_window(cdf, 4, b"\0\1\0\0")` is
+# `(3, 2)`: `aba`, whose code is `0010`.
 #
 # Keep two numbers: the first cell that is owned, and how many there are. Where do the children's cells begin? At
 # the root with the first cell; at any other node after the stop cell.
@@ -277,8 +292,8 @@ def encode_window(cdf, window_bits, text):
         symbols, total = len(cumulative) - 1, cumulative[-1]
         # The root gives each symbol a cell and shares the others; another node keeps its first one.
         each, spare, begin = (1, cells - symbols, first) if place == 0 else (0, cells - 1, first + 1)
-        low = each * symbol + spare * cumulative[symbol] // total
-        high = each * (symbol + 1) + spare * cumulative[symbol + 1] // total
+        low = each * symbol + nearest(spare * cumulative[symbol], total)
+        high = each * (symbol + 1) + nearest(spare * cumulative[symbol + 1], total)
         if low == high:
             return place, first
         first, cells = begin + low, high - low
@@ -293,8 +308,8 @@ check("05.4", encode_window)
 # ### Exercise 05.5: the stop-cell decoder
 #
 # `decode_window(cdf, window_bits, code)` returns the text of a code, as `bytes`; `cdf` and `window_bits` as
-# before. It must answer for *every* code from 0 to $2^W - 1$: in the tree above, 5 (`0101`) gives `b"\0\3\3"`,
-# which is `add`.
+# before. It must answer for *every* code from 0 to $2^W - 1$: in the tree above, 5 (`0101`) gives `b"\0\2\0"`,
+# which is `aca`.
 #
 # Walk down towards the code: at each node find the child among whose cells it lies, until it is the node's stop
 # cell. Mind the root, which has no stop cell: code 0 is not the empty text.
@@ -308,7 +323,7 @@ def decode_window(cdf, window_bits, code):
         cumulative = cdf(text)
         symbols, total = len(cumulative) - 1, cumulative[-1]
         each, spare, begin = (1, cells - symbols, first) if not text else (0, cells - 1, first + 1)
-        edges = [begin + each * symbol + spare * cumulative[symbol] // total for symbol in range(symbols + 1)]
+        edges = [begin + each * c + nearest(spare * cumulative[c], total) for c in range(symbols + 1)]
         symbol = max(symbol for symbol in range(symbols) if edges[symbol] <= code)
         text, first, cells = text + bytes([symbol]), edges[symbol], edges[symbol + 1] - edges[symbol]
     return text
@@ -394,8 +409,8 @@ plt.show()
 
 # %% [markdown]
 # Greedy windows hold much, but of one in three or four you cannot get your text back. Delay is exact and pays for
-# it, the more the shorter the window. Stop cells are exact and hold about as much as greedy ones, since no code
-# is left without a text.
+# it, the more the shorter the window. Stop cells are exact and hold even a little more than greedy ones, since no
+# code is left without a text.
 #
 # The paper reports that 99.4 % of its sequences could be decoded, and puts the rest down to the end of the
 # input. As the scheme is described, what we saw is another cause and a more frequent one. The authors' own coder
@@ -412,9 +427,10 @@ plt.show()
 #
 # **Questions.** What happens to the tree where the model is nearly certain, $p = 0.999$, say? (Look at what
 # `eiwref/predictors/limits.py` does after `limit` symbols, and why it does not simply cut.)
-# `decode(encode(text))` is always the text; when is `encode(decode(codes))` not the codes? The lone cell of a
-# node goes to the last symbol: how would you give it to the likeliest one, and what would you have to change in
-# the decoder? Why does delay lose less at W = 64 than at W = 16?
+# `decode(encode(text))` is always the text; when is `encode(decode(codes))` not the codes? The one cell that a
+# node of two can give goes to the symbol in whose slice $T/2$ lies. When is that not the likeliest one? How would
+# you give it to the likeliest, and what would you have to change in the decoder? Why does delay lose less at
+# W = 64 than at W = 16?
 #
 # **Sources.** *Training LLMs over Neurally Compressed Text*, arXiv 2404.03626: section 3.3, Figure 2, Appendices
 # A.5 (delay) and D.5 (decoding). The stop cell is ours. The files `eiwref/windows/padded.py` and

@@ -105,18 +105,19 @@ plt.show()
 # |---:|---|---:|---:|---:|
 # | 0 | a | 1 | 0 | −1 |
 # | 1 | ab | 2 | 1 | 0 |
-# | 2 | abd | 3 | 3 | 1 |
-# | 3 | ac | 2 | 2 | 0 |
-# | 4 | ad | 2 | 3 | 0 |
-# | 5 | add | 3 | 3 | 4 |
-# | 6 | b | 1 | 1 | −1 |
+# | 2 | aba | 3 | 0 | 1 |
+# | 3 | abac | 4 | 2 | 2 |
+# | 4 | ac | 2 | 2 | 0 |
+# | 5 | aca | 3 | 0 | 4 |
+# | 6 | ad | 2 | 3 | 0 |
+# | 7 | b | 1 | 1 | −1 |
 #
 # ### Exercise 06.1: the text of each code
 #
 # `texts(parents, symbols)` returns a list of `bytes`, the text of each code. Both arguments are lists of
 # integers: the code of each text without its last symbol, −1 where nothing would be left, and the last symbol. A
-# parent has a smaller code than its children. For `([-1, 0, 1], [0, 1, 3])` it is `[b"\x00", b"\x00\x01",
-# b"\x00\x01\x03"]`.
+# parent has a smaller code than its children. For `([-1, 0, 1], [0, 1, 0])` it is `[b"\x00", b"\x00\x01",
+# b"\x00\x01\x00"]`.
 
 
 # %%
@@ -137,7 +138,7 @@ check("06.1", texts)
 # ### Exercise 06.2: parents from depths
 #
 # `parents(depths)` returns the parent of each code, an array of the same shape and of dtype `int64`; `depths` is
-# an array of `int64`. For `[1, 2, 3, 2, 2, 3, 1]` it is `[-1, 0, 1, 0, 0, 4, -1]`, as in the table.
+# an array of `int64`. For `[1, 2, 3, 4, 2, 3, 2, 1]` it is `[-1, 0, 1, 2, 0, 4, 0, -1]`, as in the table.
 
 
 # %%

@@ -22,7 +22,7 @@ from eiwref.files import make_folder, read_bytes, write_bytes, write_pieces
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.workers import at_work
 
-FORMAT = "eiwref.tokens.1"
+FORMAT = "eiwref.tokens.2"
 SHARD_TOKENS = 1 << 25  # 64 MiB of 16-bit ids
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 1 << 26  # far more than any has

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import product
+from numbers import Integral
 
 import numpy as np
 
@@ -62,15 +63,19 @@ def _(answer, rng):
 @exercise("05.3", "Sharing out a node's cells")
 def _(answer, rng):
     for root in (True, False):
+        cases = [_sum_of_a_half(rng, root)]
         for _ in range(3):
             cumulative = list(_model(rng)[0].cdf(b""))
-            symbols, total = len(cumulative) - 1, cumulative[-1]
-            cells = int(rng.integers(symbols + 1, 40)) if root else int(rng.integers(1, 40))
-            each, spare = (1, cells - symbols) if root else (0, cells - 1)
-            edges = [spare * c // total for c in cumulative]
-            expected = [each + edges[c + 1] - edges[c] for c in range(symbols)]
+            cases.append((cumulative, int(rng.integers(len(cumulative) if root else 1, 40))))
+        for cumulative, cells in cases:
+            found = call(answer, cumulative, cells, root)
+            expected = _shares(cumulative, cells, root, _nearest)
             what = f"the shares of {cells} cells of {'the root' if root else 'a node'}, C = {cumulative}"
-            expect(call(answer, cumulative, cells, root), expected, what=what)
+            if isinstance(found, list) and all(isinstance(share, Integral) for share in found):
+                for name, rounding in OTHER_ROUNDINGS.items():
+                    if found != expected and found == _shares(cumulative, cells, root, rounding):
+                        raise Wrong(f"{what}: expected {expected}, found {found}, which is what {name} gives")
+            expect(found, expected, what=what)
 
 
 @exercise("05.4", "The stop-cell encoder")
@@ -118,6 +123,32 @@ def _ambiguous(rng):
         cut = [windows(text) for text in texts]
         if len({(*_codes(each), each[-1][0]) for each in cut}) < len(texts):
             return counts, windows
+
+
+def _nearest(x: Fraction) -> int:
+    return (x + Fraction(1, 2)).__floor__()
+
+
+OTHER_ROUNDINGS = {
+    "rounding the sums down": Fraction.__floor__,
+    "rounding the sums to the nearest integer but halves to the even one": round,
+}
+
+
+def _shares(cumulative: list[int], cells: int, root: bool, rounding) -> list[int]:
+    """How many cells each symbol gets, by the rounding of the running sums."""
+    symbols, total = len(cumulative) - 1, cumulative[-1]
+    each, spare = (1, cells - symbols) if root else (0, cells - 1)
+    edges = [rounding(Fraction(spare * c, total)) for c in cumulative]
+    return [each + edges[c + 1] - edges[c] for c in range(symbols)]
+
+
+def _sum_of_a_half(rng, root: bool) -> tuple[list[int], int]:
+    """(cumulative, cells) with a running sum of 2k + 1/2: down and to the even number it would be 2k."""
+    half = 1 << int(rng.integers(3, 7))
+    low, high = (int(rng.integers(1, half)) for _ in range(2))
+    spare = 4 * int(rng.integers(5)) + 1
+    return [0, low, half, half + high, 2 * half], spare + (4 if root else 1)
 
 
 def _codes(windows: list[tuple[bytes, int]]) -> list[int]:

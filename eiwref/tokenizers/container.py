@@ -9,7 +9,7 @@ and 128 bits. The tokens of a text of one block are those of `Tokenizer.encode`.
 Layout, integers big-endian. The header:
 
     magic       4 bytes   45 49 57 1A ("EIW", then a byte that stops text tools)
-    version     1 byte    2
+    version     1 byte    3
     token       1 byte    bits that a token is packed in, 8, 16 or 32
     spec        1 byte    length of the tokenizer's name
     block       4 bytes   bytes of text in every block but the last, 1 to 2^20
@@ -38,7 +38,8 @@ bit before the block is decoded; the SHA-256 is for what no CRC-32 sees, blocks 
 predictor that computes otherwise on this machine. It comes last, so that a text is to be believed only
 once all of it has come (`files.write_pieces` gives a file its name only then).
 
-Left out: access to a block without those before it, and versions before 2.
+Left out: access to a block without those before it, and versions before 3: in version 2 the same codes of
+stop-cell windows meant other texts.
 """
 
 import hashlib
@@ -56,7 +57,7 @@ from eiwref.tokenizers.base import Tokenizer, as_bytes
 from eiwref.tokenizers.registry import tokenizer
 
 MAGIC = b"EIW\x1a"
-VERSION = 2
+VERSION = 3
 BLOCK_BYTES = 1 << 20
 _HEADER = struct.Struct(">BBI32s")  # after magic and version
 _NUMBER = struct.Struct(">I")

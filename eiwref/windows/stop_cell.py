@@ -3,11 +3,16 @@
 The paper's windows (`greedy`) are ambiguous; these are ours, and the default. The 2^W codes are cells on a
 line, and a window's text is a walk that owns ever fewer of them:
 
-- The root owns all cells, R + K of them with R = 2^W - K. Symbol c gets 1 + floor(R C[c+1] / T) - floor(R
+- The root owns all cells, R + K of them with R = 2^W - K. Symbol c gets 1 + round(R C[c+1] / T) - round(R
   C[c] / T) contiguous cells, in symbol order: at least one, so that any symbol can start a window.
 - A node with n cells keeps the first as its *stop cell*, "the window ends here"; symbol c gets
-  floor((n-1) C[c+1] / T) - floor((n-1) C[c] / T) of the others, contiguous, in symbol order.
+  round((n-1) C[c+1] / T) - round((n-1) C[c] / T) of the others, contiguous, in symbol order.
 - A symbol that gets no cell does not fit: the window ends there and its code is the node's stop cell.
+
+round(x) = floor(x + 1/2), so the k-th of m cells falls to the symbol in whose slice its middle lies,
+(k + 1/2) T / m. Rounding down would be as lossless, but there it is the cell's end that counts: the last cell of
+every node would fall to the last symbol, a byte that text does not have, and of a node with two cells nothing
+would be left. With the M1 that is shipped this makes windows of 16 bits 5 % longer.
 
 **Why it is lossless.** The shares telescope: the root's add up to K + R = 2^W cells, a node's to n - 1. So
 the children's cells and the stop cell partition the node's cells, and by induction each of the 2^W cells is
@@ -48,16 +53,16 @@ class StopCell(Coded):
                 f"windows of {window_bits} bits are too small for {predictor.symbols} symbols: "
                 f"stop-cell windows need 2^W > symbols"
             )
-        self._shift = predictor.precision
+        self._shift, self._half = predictor.precision, 1 << predictor.precision - 1
         self._spare = (1 << window_bits) - predictor.symbols  # R
 
     def fill(self, symbol, slices):
-        shift = self._shift
+        shift, half = self._shift, self._half
         low, high = next(slices)
         first, cells = self._root_child(symbol, low, high)
         symbols = 1
         for low, high in slices:
-            begin, end = (cells - 1) * low >> shift, (cells - 1) * high >> shift
+            begin, end = (cells - 1) * low + half >> shift, (cells - 1) * high + half >> shift
             if begin == end:
                 return Filled(symbols, first, full=True)
             first, cells = first + 1 + begin, end - begin
@@ -65,43 +70,43 @@ class StopCell(Coded):
         return Filled(symbols, first, full=False)
 
     def descend(self, code):
-        shift, spare = self._shift, self._spare
+        shift, half, spare = self._shift, self._half, self._spare
         cumulative = yield None
-        # A child's cells begin at c + floor(R C[c] / T), which rises strictly with c.
+        # A child's cells begin at c + round(R C[c] / T), which rises strictly with c.
         symbols = range(self.predictor.symbols)
-        symbol = bisect_right(symbols, code, key=lambda c: c + (spare * cumulative[c] >> shift)) - 1
+        symbol = bisect_right(symbols, code, key=lambda c: c + (spare * cumulative[c] + half >> shift)) - 1
         first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
         text = bytearray((symbol,))
         # Invariant: first <= code < first + cells.
         while code != first:
             cumulative = yield symbol
-            # floor((n-1) C / T) <= wanted  <=>  (n-1) C < (wanted + 1) T
+            # round((n-1) C / T) <= wanted  <=>  (n-1) C + T/2 < (wanted + 1) T
             wanted = code - first - 1
-            symbol = bisect_right(cumulative, (((wanted + 1) << shift) - 1) // (cells - 1)) - 1
-            low = (cells - 1) * cumulative[symbol] >> shift
+            symbol = bisect_right(cumulative, (((wanted + 1) << shift) - half - 1) // (cells - 1)) - 1
+            low = (cells - 1) * cumulative[symbol] + half >> shift
             first += 1 + low
-            cells = ((cells - 1) * cumulative[symbol + 1] >> shift) - low
+            cells = ((cells - 1) * cumulative[symbol + 1] + half >> shift) - low
             text.append(symbol)
         return Decoded(bytes(text), valid=True)
 
     def narrow(self, text) -> Iterator[tuple[int, int]]:
-        predictor, shift = self.predictor, self._shift
+        predictor, shift, half = self.predictor, self._shift, self._half
         state = predictor.start()
         for depth, symbol in enumerate(text):
             cumulative = predictor.cdf(state)
             if depth == 0:
                 first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
             else:
-                low = (cells - 1) * cumulative[symbol] >> shift
-                first, cells = first + 1 + low, ((cells - 1) * cumulative[symbol + 1] >> shift) - low
+                low = (cells - 1) * cumulative[symbol] + half >> shift
+                first, cells = first + 1 + low, ((cells - 1) * cumulative[symbol + 1] + half >> shift) - low
             yield first, first + cells - 1
             state = predictor.advance(state, symbol)
 
     def root_edges(self, cumulative: np.ndarray) -> np.ndarray:
         """Where the cells of each one-symbol text begin, and where the last ones end; shape (K + 1,)."""
-        return np.arange(len(cumulative)) + (self._spare * cumulative >> self._shift)
+        return np.arange(len(cumulative)) + (self._spare * cumulative + self._half >> self._shift)
 
     def _root_child(self, symbol: int, low: int, high: int) -> tuple[int, int]:
         """(first cell, number of cells) of a one-symbol text; `low`, `high`: the symbol's slice."""
-        begin, end = self._spare * low >> self._shift, self._spare * high >> self._shift
+        begin, end = (self._spare * edge + self._half >> self._shift for edge in (low, high))
         return symbol + begin, 1 + end - begin

@@ -74,28 +74,50 @@ def symbols_in_lists(windows, symbols):
     return [0, 1], [0, 0, 1]
 
 
+def _nearest(above, below):
+    return (2 * above + below) // (2 * below)
+
+
+def _down(above, below):
+    return above // below
+
+
+def _even(above, below):
+    return round(above / below)
+
+
+def _shares(cumulative, each, spare, rounded=_nearest):
+    """Right if each and spare are."""
+    edges = [rounded(spare * c, cumulative[-1]) for c in cumulative]
+    return [each + edges[c + 1] - edges[c] for c in range(len(cumulative) - 1)]
+
+
+def shares_of_sums_rounded_down(cumulative, cells, root):
+    symbols = len(cumulative) - 1
+    return _shares(cumulative, *((1, cells - symbols) if root else (0, cells - 1)), rounded=_down)
+
+
+def shares_of_halves_rounded_to_even(cumulative, cells, root):
+    symbols = len(cumulative) - 1
+    return _shares(cumulative, *((1, cells - symbols) if root else (0, cells - 1)), rounded=_even)
+
+
 def shares_rounded_one_by_one(cumulative, cells, root):
     symbols, total = len(cumulative) - 1, cumulative[-1]
     each, spare = (1, cells - symbols) if root else (0, cells - 1)
-    return [each + spare * (cumulative[c + 1] - cumulative[c]) // total for c in range(symbols)]
+    return [each + _nearest(spare * (cumulative[c + 1] - cumulative[c]), total) for c in range(symbols)]
 
 
 def nothing_kept_for_the_stop_cell(cumulative, cells, root):
-    symbols, total = len(cumulative) - 1, cumulative[-1]
-    each, spare = (1, cells - symbols) if root else (0, cells)
-    edges = [spare * c // total for c in cumulative]
-    return [each + edges[c + 1] - edges[c] for c in range(symbols)]
+    return _shares(cumulative, *((1, cells - (len(cumulative) - 1)) if root else (0, cells)))
 
 
 def root_like_any_node(cumulative, cells, root):
-    edges = [(cells - 1) * c // cumulative[-1] for c in cumulative]
-    return [edges[c + 1] - edges[c] for c in range(len(cumulative) - 1)]
+    return _shares(cumulative, 0, cells - 1)
 
 
 def one_for_each_at_every_node(cumulative, cells, root):
-    symbols, total = len(cumulative) - 1, cumulative[-1]
-    edges = [max(0, cells - symbols) * c // total for c in cumulative]
-    return [1 + edges[c + 1] - edges[c] for c in range(symbols)]
+    return _shares(cumulative, 1, max(0, cells - (len(cumulative) - 1)))
 
 
 def shares_as_fractions_of_cells(cumulative, cells, root):
@@ -104,14 +126,14 @@ def shares_as_fractions_of_cells(cumulative, cells, root):
     return [each + spare * (cumulative[c + 1] - cumulative[c]) / total for c in range(symbols)]
 
 
-def _encode(cdf, window_bits, text, stop=1, begin=1, context=True, bonus=1, last=False):
+def _encode(cdf, window_bits, text, stop=1, begin=1, context=True, bonus=1, last=False, rounded=_nearest):
     """A right encoder if nothing is changed."""
     first, cells = 0, 1 << window_bits
     for place, symbol in enumerate(text):
         cumulative = cdf(text[:place] if context else b"")
         symbols, total = len(cumulative) - 1, cumulative[-1]
         each, spare, at = (bonus, cells - bonus * symbols, 0) if place == 0 else (0, cells - stop, begin)
-        low, high = (each * (symbol + i) + spare * cumulative[symbol + i] // total for i in (0, 1))
+        low, high = (each * (symbol + i) + rounded(spare * cumulative[symbol + i], total) for i in (0, 1))
         if low == high:
             return place, first + cells - 1 if last else first
         first, cells = first + at + low, high - low
@@ -134,6 +156,10 @@ def last_cell_as_the_code(cdf, window_bits, text):
     return _encode(cdf, window_bits, text, last=True)
 
 
+def sums_rounded_down_in_encoding(cdf, window_bits, text):
+    return _encode(cdf, window_bits, text, rounded=_down)
+
+
 def code_and_length_swapped(cdf, window_bits, text):
     return _encode(cdf, window_bits, text)[::-1]
 
@@ -143,15 +169,18 @@ def code_as_bits(cdf, window_bits, text):
     return length, format(code, f"0{window_bits}b")
 
 
-def _decode(cdf, window_bits, code, at_root=False, stop=True, context=True, bonus=1, inclusive=False):
+def _decode(
+    cdf, window_bits, code, at_root=False, stop=True, context=True, bonus=1, inclusive=False, rounded=_nearest
+):
     """A right decoder if nothing is changed."""
     text, first, cells = b"", 0, 1 << window_bits
     while cells > 1 if not stop else code != first or not (text or at_root):
         cumulative = cdf(text if context else b"")
         symbols, total = len(cumulative) - 1, cumulative[-1]
         each, spare, at = (bonus, cells - bonus * symbols, first) if not text else (0, cells - 1, first + 1)
+        edges = [rounded(spare * c, total) for c in cumulative]
         for symbol in range(symbols):
-            share = each + spare * cumulative[symbol + 1] // total - spare * cumulative[symbol] // total
+            share = each + edges[symbol + 1] - edges[symbol]
             if code <= at + share if inclusive else code < at + share:
                 break
             at += share
@@ -181,6 +210,10 @@ def off_by_one_cell(cdf, window_bits, code):
     return _decode(cdf, window_bits, code, inclusive=True)
 
 
+def sums_rounded_down_in_decoding(cdf, window_bits, code):
+    return _decode(cdf, window_bits, code, rounded=_down)
+
+
 def symbols_as_a_list(cdf, window_bits, code):
     return list(_decode(cdf, window_bits, code))
 
@@ -192,15 +225,16 @@ WRONG = {
     ],
     "05.2": [same_text_twice, ends_that_differ, codes_as_sets, symbols_in_lists],
     "05.3": [
-        *(shares_rounded_one_by_one, nothing_kept_for_the_stop_cell, root_like_any_node),
-        *(one_for_each_at_every_node, shares_as_fractions_of_cells),
+        *(shares_of_sums_rounded_down, shares_of_halves_rounded_to_even, shares_rounded_one_by_one),
+        *(nothing_kept_for_the_stop_cell, root_like_any_node, one_for_each_at_every_node),
+        shares_as_fractions_of_cells,
     ],
     "05.4": [
         *(no_stop_cell_in_encoding, children_on_top_of_the_stop_cell, context_forgotten_in_encoding),
-        *(last_cell_as_the_code, code_and_length_swapped, code_as_bits),
+        *(last_cell_as_the_code, sums_rounded_down_in_encoding, code_and_length_swapped, code_as_bits),
     ],
     "05.5": [
         *(empty_text_for_code_0, goes_on_to_a_single_cell, context_forgotten_in_decoding),
-        *(root_without_a_cell_for_each, off_by_one_cell, symbols_as_a_list),
+        *(root_without_a_cell_for_each, off_by_one_cell, sums_rounded_down_in_decoding, symbols_as_a_list),
     ],
 }
