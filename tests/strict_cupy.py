@@ -74,6 +74,7 @@ def _on_device(function):
 NAMES = [
     "isfinite",
     "empty",
+    "empty_like",
     "zeros",
     "zeros_like",
     "arange",
@@ -81,6 +82,7 @@ NAMES = [
     "sqrt",
     "exp",
     "log",
+    "matmul",
     "maximum",
     "minimum",
     "subtract",

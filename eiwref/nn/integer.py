@@ -202,8 +202,11 @@ class IntegerTransformer:
     def _products(self, left, right):
         """left @ right (b, H, ...) where `right` is of int8: floats of few texts at a time are made of it."""
         found = self.xp.empty((*left.shape[:-1], right.shape[-1]), dtype=np.float32)
-        for few in _slices(len(left), right[0].size):
-            found[few] = left[few] @ right[few].astype(np.float32)
+        pieces = list(_slices(len(left), right[0].size))
+        floats = self.xp.empty_like(right[pieces[0]], dtype=np.float32)
+        for few in pieces:
+            floats[: few.stop - few.start] = right[few]
+            self.xp.matmul(left[few], floats[: few.stop - few.start], out=found[few])
         return found
 
     def _bias(self, block, t, s):

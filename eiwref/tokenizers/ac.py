@@ -80,7 +80,7 @@ class StreamCoding(Tokenizer):
         decoders, seen = [self.coder.Decoder(self._code(data)) for data in packed], 0
         lanes, states = list(range(len(packed))), predictor.start_many(len(packed))
         while lanes:
-            rows = predictor.cdf_many(states).tolist()
+            rows = map(memoryview, predictor.cdf_many(states))  # of Python's integers, made as they are looked at
             symbols = [decoders[lane].decode(row) for lane, row in zip(lanes, rows, strict=True)]
             for lane, symbol in zip(lanes, symbols, strict=True):
                 if symbol == end:
