@@ -12,7 +12,7 @@ line, and a window's text is a walk that owns ever fewer of them:
 round(x) = floor(x + 1/2), so the k-th of m cells falls to the symbol in whose slice its middle lies,
 (k + 1/2) T / m. Rounding down would be as lossless, but there it is the cell's end that counts: the last cell of
 every node would fall to the last symbol, a byte that text does not have, and of a node with two cells nothing
-would be left. With the M1 that is shipped this makes windows of 16 bits 5 % longer.
+would be left. To the nearest, windows of 16 bits are 5 % longer (`data/results/rounding.json`).
 
 **Why it is lossless.** The shares telescope: the root's add up to K + R = 2^W cells, a node's to n - 1. So
 the children's cells and the stop cell partition the node's cells, and by induction each of the 2^W cells is
