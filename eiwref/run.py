@@ -197,7 +197,8 @@ def run(
     rows, past, begun = [], Watch(), 0
     moment = folder and folder.newest(network, optimizer)
     if moment is None:
-        steps = arrange(network, network.init(rng) if params is None else params, optimizer)
+        first = network.init(rng) if params is None else params
+        steps = arrange(network, {name: network.xp.asarray(values) for name, values in first.items()}, optimizer)
     else:
         steps = arrange(network, moment.params, optimizer, moment.state)
         rng.bit_generator.state = moment.generator

@@ -12,6 +12,7 @@ import pytest
 import eiwref
 from eiwref import backend
 from eiwref.corpus import builtin
+from eiwref.files import data_path
 from tests import strict_cupy
 from tests.test_cli import here, run  # noqa: F401
 
@@ -142,10 +143,13 @@ def test_train_eval_and_sample_run_as_on_numpy(here, capsys, stand_in, spec):  #
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
 def test_an_m1_is_trained_and_writes(here, capsys, stand_in, optimizer):  # noqa: F811
     last = ["--backend", "cupy", "--json"]
-    assert run(capsys, "train", "m1", "text", "-o", "m1", *SMALL, "--optimizer", optimizer, *last)[0] == 0
+    train = ["train", "m1", "text", "-o", "m1", *SMALL, "--context", "32", "--optimizer", optimizer, *last]
+    assert run(capsys, *train)[0] == 0
     code, out, _ = run(capsys, "sample", "m1", "--prompt", "so ", "--tokens", "30", *last)
     assert code == 0
     assert json.loads(out)["samples"][0]["text"].startswith("so ")
+    further = ["--from", "m1", "--starts", str(data_path("codebook.safetensors"))]
+    assert run(capsys, *train, *further)[0] == 0
 
 
 def test_the_whole_demo_runs_its_networks_on_it(stand_in, monkeypatch):
