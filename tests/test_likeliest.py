@@ -195,6 +195,9 @@ def test_starts_in_a_stream_leave_the_ends_out():
     assert np.array_equal(found, whole + ends[np.searchsorted([0, 9, 9], whole, side="right") - 1])
     texts = [bytes(stream[begin:end].tolist()) for begin, end in pairwise([*found[:3].tolist(), 9])]
     assert all(text in book.texts for text in texts[:2])
+    ends_of_windows = [*found[1:].tolist(), len(stream)]
+    for begin, end in zip(found.tolist(), ends_of_windows, strict=True):
+        assert bytes(id for id in stream[begin:end].tolist() if id != stream.end) in book.texts
     empty = tokens.in_memory(tokenizer.encode_batch([b"", b"x"]), tokenizer, 1)
     assert teach.starts_in_stream(book, empty).tolist() == [1]
 

@@ -62,6 +62,12 @@ class Tokens:
         ]
         return found[0] if len(found) == 1 else np.concatenate([self._parts[0][:0], *found])
 
+    def documents(self) -> list[np.ndarray]:
+        """The ids of each document, without the end; all of them in memory."""
+        whole = self[:]
+        ends = np.flatnonzero(whole == self.end)
+        return [part[:-1] for part in np.split(whole, ends[:-1] + 1)] if len(ends) else []
+
     def where(self, token: int) -> str:
         """In which file a token of the stream stands, and where."""
         shard = int(np.searchsorted(self._begins, token, side="right")) - 1

@@ -58,7 +58,4 @@ class Tokens(Job):
 
 def documents(folder: Path, split: str) -> list[np.ndarray]:
     """The ids of each document, without the end, from the folder that `Tokens` left."""
-    stream = tokens.load(folder / split)
-    whole = stream[:]
-    ends = np.flatnonzero(whole == stream.end)
-    return [part[:-1] for part in np.split(whole, ends[:-1] + 1)] if len(ends) else []
+    return tokens.load(folder / split).documents()

@@ -33,15 +33,8 @@ def starts(book: Codebook, documents: list[bytes]) -> np.ndarray:
 
 
 def starts_in_stream(book: Codebook, stream) -> np.ndarray:
-    """Where windows begin in a stream of bytes, documents each followed by their end (`corpus.tokens.Tokens`)."""
-    ids = stream[:]
-    pieces = np.split(ids, np.flatnonzero(ids == stream.end) + 1)  # the last one is empty
-    return np.concatenate(
-        [
-            np.zeros(0, dtype=np.int64),
-            *(
-                offset + starts(book, [piece[:-1].astype(np.uint8).tobytes()])
-                for offset, piece in zip(np.cumsum([0, *map(len, pieces)]).tolist(), pieces[:-1], strict=False)
-            ),
-        ]
-    )
+    """Where windows begin in a `corpus.tokens.Tokens` of bytes, whose documents are each followed by their end."""
+    documents = [ids.astype(np.uint8).tobytes() for ids in stream.documents()]
+    begins = starts(book, documents)
+    ends = np.cumsum([len(document) for document in documents], dtype=np.int64)
+    return begins + np.searchsorted(ends, begins, side="right")  # an id more for each document before
