@@ -155,8 +155,7 @@ def _words(text: np.ndarray) -> np.ndarray:
 
 def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray]:
     """(depths, symbols) of all codes: level by level, but of a wide level some nodes before others."""
-    predictor, shift = scheme.predictor, scheme.predictor.precision
-    half = 1 << shift - 1
+    predictor = scheme.predictor
     depths, symbols = (np.zeros(1 << scheme.window_bits, dtype=np.int64) for _ in range(2))
     states = predictor.start_many(1)
     edges = scheme.root_edges(predictor.cdf_many(states)[0])[None]  # (n, K + 1): child c owns edges[c] to [c + 1]
@@ -176,7 +175,7 @@ def _grow(scheme: StopCell) -> tuple[np.ndarray, np.ndarray]:
         states, parent, symbol, stop, cells, depth = waiting.pop()
         depth += 1
         states = predictor.advance_many(states, parent, symbol)
-        edges = (stop + 1)[:, None] + ((cells - 1)[:, None] * predictor.cdf_many(states) + half >> shift)
+        edges = (stop + 1)[:, None] + scheme.shared((cells - 1)[:, None], predictor.cdf_many(states))
 
 
 def _parents(depths: np.ndarray) -> np.ndarray:

@@ -53,16 +53,15 @@ class StopCell(Coded):
                 f"windows of {window_bits} bits are too small for {predictor.symbols} symbols: "
                 f"stop-cell windows need 2^W > symbols"
             )
-        self._shift, self._half = predictor.precision, 1 << predictor.precision - 1
+        self._shift, self._half = predictor.precision, 1 << predictor.precision - 1  # of T: log2 T, and T / 2
         self._spare = (1 << window_bits) - predictor.symbols  # R
 
     def fill(self, symbol, slices):
-        shift, half = self._shift, self._half
         low, high = next(slices)
         first, cells = self._root_child(symbol, low, high)
         symbols = 1
         for low, high in slices:
-            begin, end = (cells - 1) * low + half >> shift, (cells - 1) * high + half >> shift
+            begin, end = self.shared(cells - 1, low), self.shared(cells - 1, high)
             if begin == end:
                 return Filled(symbols, first, full=True)
             first, cells = first + 1 + begin, end - begin
@@ -74,7 +73,7 @@ class StopCell(Coded):
         cumulative = yield None
         # A child's cells begin at c + round(R C[c] / T), which rises strictly with c.
         symbols = range(self.predictor.symbols)
-        symbol = bisect_right(symbols, code, key=lambda c: c + (spare * cumulative[c] + half >> shift)) - 1
+        symbol = bisect_right(symbols, code, key=lambda c: c + self.shared(spare, cumulative[c])) - 1
         first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
         text = bytearray((symbol,))
         # Invariant: first <= code < first + cells.
@@ -83,30 +82,34 @@ class StopCell(Coded):
             # round((n-1) C / T) <= wanted  <=>  (n-1) C + T/2 < (wanted + 1) T
             wanted = code - first - 1
             symbol = bisect_right(cumulative, (((wanted + 1) << shift) - half - 1) // (cells - 1)) - 1
-            low = (cells - 1) * cumulative[symbol] + half >> shift
+            low = self.shared(cells - 1, cumulative[symbol])
             first += 1 + low
-            cells = ((cells - 1) * cumulative[symbol + 1] + half >> shift) - low
+            cells = self.shared(cells - 1, cumulative[symbol + 1]) - low
             text.append(symbol)
         return Decoded(bytes(text), valid=True)
 
     def narrow(self, text) -> Iterator[tuple[int, int]]:
-        predictor, shift, half = self.predictor, self._shift, self._half
+        predictor = self.predictor
         state = predictor.start()
         for depth, symbol in enumerate(text):
             cumulative = predictor.cdf(state)
             if depth == 0:
                 first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
             else:
-                low = (cells - 1) * cumulative[symbol] + half >> shift
-                first, cells = first + 1 + low, ((cells - 1) * cumulative[symbol + 1] + half >> shift) - low
+                low = self.shared(cells - 1, cumulative[symbol])
+                first, cells = first + 1 + low, self.shared(cells - 1, cumulative[symbol + 1]) - low
             yield first, first + cells - 1
             state = predictor.advance(state, symbol)
 
     def root_edges(self, cumulative: np.ndarray) -> np.ndarray:
         """Where the cells of each one-symbol text begin, and where the last ones end; shape (K + 1,)."""
-        return np.arange(len(cumulative)) + (self._spare * cumulative + self._half >> self._shift)
+        return np.arange(len(cumulative)) + self.shared(self._spare, cumulative)
+
+    def shared(self, cells, cumulative):
+        """round(cells C / T), the share of all symbols before a C together; of integers or arrays of them."""
+        return cells * cumulative + self._half >> self._shift
 
     def _root_child(self, symbol: int, low: int, high: int) -> tuple[int, int]:
         """(first cell, number of cells) of a one-symbol text; `low`, `high`: the symbol's slice."""
-        begin, end = (self._spare * edge + self._half >> self._shift for edge in (low, high))
+        begin, end = self.shared(self._spare, low), self.shared(self._spare, high)
         return symbol + begin, 1 + end - begin
