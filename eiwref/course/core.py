@@ -118,7 +118,7 @@ def _stop(thread: threading.Thread) -> None:
 
 
 def _raised(error: BaseException, where: str) -> str:
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError):  # the student's cell as it came, see `notebook.TO_DO`
         return "it is still to be written"
     # The first frame is our own; an error without another one came from the call itself, its arguments say.
     trace = error.__traceback__ and error.__traceback__.tb_next

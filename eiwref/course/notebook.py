@@ -17,6 +17,7 @@ from eiwref.errors import CourseError
 
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION\n?", re.M | re.S)
 TO_DO = "raise NotImplementedError  # your answer"
+"""What a student finds where the solution was, as nbgrader has it. Nothing of this package is left to be done."""
 
 ADAPTER = "test_exercises.py"
 """Travels with the notebooks: the same checks under pytest."""
