@@ -134,6 +134,8 @@ def test_the_m1s_figures_are_the_committed_results():
     assert f"| 16-bit windows, *likeliest* | | {data['likeliest']['bytes_per_window']:.2f} |" in README
     seen = sum(part["bytes_seen"] for part in data["m1"]["training"])
     assert f"[this project's own code](data/m1.json) on {seen / 1e6:.0f} MB" in README
+    theirs = 2_500_000 * 128 * 1024  # steps, batch and context (section 3.2)
+    assert f"saw some {round(theirs / seen, -2):,.0f} times the text" in README
     settings = data["results/determinism-documents"]
     assert settings["all_equal"]
     assert settings["m1"] == data["m1"]["digest"]

@@ -20,7 +20,7 @@ from eiwref.files import data_path
 from eiwref.nn import checkpoint, memory
 from eiwref.nn.arranged import Arranged
 from eiwref.nn.optim import Adafactor, AdamW, clip_by_norm
-from eiwref.nn.train import Steps, crops, train
+from eiwref.nn.train import SHORT, Steps, crops, train
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.nn.watch import DEVIATIONS, NATS, QUIET, Watch
 from eiwref.run import Folder, HeldOut, Plan, run
@@ -384,6 +384,16 @@ def test_memory_is_foretold_within_an_eighth(config, batch, optimizer):
         tracemalloc.stop()
     del kept
     assert memory._arranged(config, batch) * memory.WIDTH == pytest.approx(made, rel=1 / 8)
+    tracemalloc.start()
+    try:
+        kept = [Arranged(config, batch, config.context), Arranged(config, batch * config.context // SHORT, SHORT)]
+        made = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    del kept
+    others = memory.predict(config, batch, optimizer, 1) - memory._arranged(config, batch) * memory.WIDTH
+    both = memory.predict(config, batch, optimizer, 1, short=True) - others
+    assert both == pytest.approx(made, rel=1 / 8)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -485,6 +495,10 @@ def test_an_m1_goes_on_from_another_at_the_starts_of_windows(here, capsys):  # n
     first, second = (log(here / "r")[i]["loss"] for i in (0, -1))
     assert first < 5.0  # fresh weights give log 257 = 5.5
     assert second < first
+    whole = [*train, "--from", "first", "--steps", "12"]  # no short pieces: other batches, but the same beginning
+    assert command(capsys, *whole, "-o", "third", "--run", "w")[0] == 0
+    assert log(here / "w")[-1]["loss"] != second
+    assert log(here / "w")[0]["loss"] < 5.0
     (here / "r" / "checkpoint-00000012.safetensors").unlink()
     assert command(capsys, *further, "-o", "again", "--run", "r", "--resume")[0] == 0
     assert (here / "again").read_bytes() == (here / "second").read_bytes()

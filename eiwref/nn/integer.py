@@ -200,9 +200,11 @@ class IntegerTransformer:
         return self._rounded(attended, block.attended, -LEVELS, LEVELS), present
 
     def _products(self, left, right):
-        """left @ right (b, H, ...) where `right` is of int8: floats of few texts at a time are made of it."""
+        """left @ right, (b, H, ...) each, where `right` is of int8."""
         found = self.xp.empty((*left.shape[:-1], right.shape[-1]), dtype=np.float32)
         pieces = list(_slices(len(left), right[0].size))
+        # Floats of a few texts at a time, in one place that stays in the cache, and in memory's order: `right` may
+        # be a turned view.
         floats = self.xp.empty_like(right[pieces[0]], dtype=np.float32)
         for few in pieces:
             floats[: few.stop - few.start] = right[few]
