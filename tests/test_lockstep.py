@@ -2,6 +2,7 @@
 
 import random
 from functools import cache
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,17 @@ def test_under_an_m1_in_integers(name, window_bits, reset):
     """Empty, one byte, every byte, past the limit of 128, and what compresses so well that windows are long."""
     scheme = SCHEMES[name](m1_tiny().over(256), window_bits, reset)
     assert_same(scheme, [b"", b"x", bytes(range(256)), TEXT[:129], TEXT[900:1100], b"-" * 140])
+
+
+@pytest.mark.parametrize("reset", [1, 2, None])
+@given(predictors(limits=(1, 5, 60)), st.data())
+@settings(max_examples=20)
+def test_no_text_is_left_out_where_all_lanes_end_at_once(reset, predictor, data):
+    """So do all texts that are empty, and all windows that M1 never starts again for."""
+    text = st.one_of(st.just(b""), st.lists(st.integers(0, predictor.symbols - 1), max_size=9).map(bytes))
+    texts = data.draw(st.lists(text, min_size=3, max_size=12))
+    with patch.object(lockstep, "LANES", 2):
+        assert_same(StopCell(predictor, 16, reset), texts)
 
 
 @given(predictors(limits=(1, 5)), st.integers(4, 12))

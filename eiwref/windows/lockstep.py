@@ -35,16 +35,16 @@ def segment(scheme: Coded, texts: Iterable[bytes]) -> list[list[Window]]:
     # Bytes looked at at once: at first for windows of two bits a byte.
     ahead = sys.maxsize if scheme.reset is None else scheme.reset * scheme.window_bits // 2
     while True:
-        for text in islice(waiting, LANES - len(lanes)):
-            lanes.append(_Lane(text))
-            found.append(lanes[-1].windows)
-        lanes = [lane for lane in lanes if lane.base < len(lane.text)]
-        if not lanes:
+        fresh = [_Lane(text) for text in islice(waiting, LANES - len(lanes))]
+        found += [lane.windows for lane in fresh]
+        if not fresh and not lanes:
             return found
+        lanes += [lane for lane in fresh if lane.text]
         before = sum(lane.base for lane in lanes)
         _to_next_start(scheme, lanes, ahead)
-        if scheme.reset is not None:  # a quarter more than the mean
+        if lanes and scheme.reset is not None:  # a quarter more than the mean
             ahead = 1 + 5 * (sum(lane.base for lane in lanes) - before) // (4 * len(lanes))
+        lanes = [lane for lane in lanes if lane.base < len(lane.text)]
 
 
 def texts(scheme: Coded, codes: Iterable[int], bar=iter) -> list[Decoded]:
