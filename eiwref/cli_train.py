@@ -26,6 +26,7 @@ from eiwref.predictors.network import Network
 from eiwref.predictors.store import digest, save_predictor
 from eiwref.run import OPTIMIZERS, Done, Folder, HeldOut, Plan, run
 from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.registry import unit
 from eiwref.tokenizers.workers import at_work
 from eiwref.windows import teach
 from eiwref.windows.codebook import Codebook
@@ -142,7 +143,8 @@ def _train(options) -> int:
         folder = Folder(options.folder, about, options.resume, _warn)
     every = options.checkpoint_every, options.evaluate_every
     params = initial and initial.params
-    done = run(network, stream, plan, folder, held_out, *every, workers, params=params, starts=starts)
+    begins = {"starts": starts, "unit": unit(tokenizer.spec) or 1}
+    done = run(network, stream, plan, folder, held_out, *every, workers, params=params, **begins)
     _save(options, tokenizer, network, stream, done)
     symbols = options.steps * options.batch * options.context
     text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
@@ -220,7 +222,7 @@ def _held_out(options, tokenizer: Tokenizer) -> HeldOut | None:
     texts = list(sources.documents(options.held_out))
     if not any(texts):
         raise EiwrefError(f"{options.held_out}: there is no text to measure")
-    return HeldOut(_encoded(options, tokenizer, texts), sum(map(len, texts)))
+    return HeldOut(_encoded(options, tokenizer, texts), sum(map(len, texts)), unit(tokenizer.spec) or 1)
 
 
 def _initial(options, config: Config) -> Network | None:

@@ -17,6 +17,7 @@ from eiwref.nn.layers import token_nats
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 from eiwref.predictors.base import BYTES as END
 from eiwref.predictors.network import Networked
+from eiwref.tokenizers.registry import unit as unit_of
 
 POSITIONS_AT_ONCE = 1 << 14  # of few symbols: then attention takes more memory than logits
 
@@ -63,16 +64,16 @@ def measure(m2: M2, texts: list[bytes], bar=iter) -> dict:
         "bytes_per_step": size / tokens,
         "uniform_bits_per_byte": uniform_bits(tokens, tokenizer.vocab_size) / size,
         "unigram_bits_per_byte": unigram_bits(m2.counts, counts) / size,
-        "bits_per_byte": model_bits(m2.network, m2.params, documents, bar) / size,
+        "bits_per_byte": model_bits(m2.network, m2.params, documents, bar, unit_of(tokenizer.spec) or 1) / size,
         "flops_per_byte": flops_per_byte(config, size / tokens, m1_config(tokenizer)),
         "flops_per_byte_with_softmax": flops_per_byte(config, size / tokens, m1_config(tokenizer), softmax=True),
     }
 
 
-def model_bits(network: Transformer, params: dict, documents: list, bar=iter) -> float:
+def model_bits(network: Transformer, params: dict, documents: list, bar=iter, unit: int = 1) -> float:
     """Bits that an M2 spends on documents of ids, the end of each included; see `predictions`."""
     nats = 0.0
-    for found in predictions(network, params, documents, bar):
+    for found in predictions(network, params, documents, bar, unit):
         nats += float((token_nats(found.logits, found.targets, network.xp) * found.counted).sum())
     return nats / float(np.log(2))
 
@@ -86,20 +87,21 @@ class Predictions(NamedTuple):
     places: np.ndarray  # (B, T), of the targets in their documents, from 0
 
 
-def predictions(network: Transformer, params: dict, documents: list, bar=iter) -> Iterator[Predictions]:
+def predictions(
+    network: Transformer, params: dict, documents: list, bar=iter, unit: int = 1
+) -> Iterator[Predictions]:
     """Of all ids of documents, the end of each included, once.
 
-    Every document is cut into pieces of the context's length, each begun afresh from the start, as in
-    training: what stands before a piece is not seen, so a longer context would do better. The logits of one piece
-    at least are held at once.
+    Every document is cut into pieces of the context's length, or of the multiple of `unit` below it, so that a
+    piece begins where a window does. Each is begun afresh from the start, as in training: what stands before a
+    piece is not seen, so a longer context would do better. The logits of one piece at least are held at once.
     """
     xp, config = network.xp, network.config
-    end = config.symbols - 1
+    end, step = config.symbols - 1, config.context - config.context % unit or config.context
     pieces = []  # (ids, where in its document it begins)
     for document in documents:
         whole = np.append(document, end).astype(np.int64)
-        begins = range(0, len(whole), config.context)
-        pieces += [(whole[begin : begin + config.context], begin) for begin in begins]
+        pieces += [(whole[begin : begin + step], begin) for begin in range(0, len(whole), step)]
     # Pieces of like length share a batch; what pads the shorter ones is not counted.
     pieces.sort(key=lambda piece: len(piece[0]))
     batch = max(1, min(LOGITS_AT_ONCE // config.symbols, POSITIONS_AT_ONCE) // config.context)

@@ -60,14 +60,15 @@ class Plan:
 
 
 class HeldOut(NamedTuple):
-    """Text to measure a network on: documents of ids, and the bytes they stand for."""
+    """Text to measure a network on: documents of ids, and the bytes they stand for; `unit` as in `predictions`."""
 
     documents: list[np.ndarray]
-    text_bytes: int
+    text_bytes: float
+    unit: int = 1
 
     def measure(self, network: Transformer, params: dict) -> dict:
         """Nats a token (the end of a document is one) and bits a byte."""
-        bits = model_bits(network, params, self.documents)
+        bits = model_bits(network, params, self.documents, unit=self.unit)
         tokens = sum(map(len, self.documents)) + len(self.documents)
         return {
             "held_out_nats_per_token": bits * float(np.log(2)) / tokens,
@@ -179,20 +180,21 @@ def run(
     quiet: bool = False,
     params: dict | None = None,
     starts: np.ndarray | None = None,
+    unit: int = 1,
 ) -> Done:
     """Train, from the folder's newest checkpoint or from the beginning, and keep everything in the folder.
 
     `tokens`: a stream of ids (`corpus/tokens.py`). `workers`: processes that share each batch (`nn/parallel.py`);
     with none the readable layers take the steps, as they must on a GPU. Both `..._every` count steps; the last
     step has checkpoint and evaluation too. `quiet`: no progress bar. `params`: to begin with, in place of fresh
-    ones. `starts`: as in `Crops`. Raises `ModelError` where `loop` does, and before the first step if memory will
-    not do.
+    ones. `starts`, `unit`: as in `Crops`. Raises `ModelError` where `loop` does, and before the first step if
+    memory will not do.
     """
     optimizer, config = OPTIMIZERS[plan.optimizer], network.config
     if network.xp is np:
         memory.check(config, plan.batch, optimizer, workers, short=starts is not None)
     rng = np.random.default_rng(plan.seed)
-    batches = Crops(tokens, config.context, plan.batch, config.symbols - 1, rng, starts)
+    batches = Crops(tokens, config.context, plan.batch, config.symbols - 1, rng, starts, unit)
     arrange = partial(Parallel, workers=workers) if workers else Steps
     rows, past, begun = [], Watch(), 0
     moment = folder and folder.newest(network, optimizer)

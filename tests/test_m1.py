@@ -1,6 +1,7 @@
 """A transformer as a predictor: trained a little, saved, loaded, and driving every coder."""
 
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from eiwref.corpus import builtin
 from eiwref.errors import CodeError, ModelError, PredictorError
 from eiwref.nn.optim import Adafactor, AdamW
 from eiwref.nn.train import SHORT, Crops, crops, train
+from eiwref.nn.train import _documents as beginnings
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.integer import quantised
 from eiwref.predictors.network import Network
@@ -128,6 +130,26 @@ def test_crops_begin_with_the_start_and_know_where_documents_end():
     assert ids.tolist() == [[10, 1, 2, 3, 9, 4, 5]] * 3
     with pytest.raises(ModelError, match="7 symbols long, shorter than one piece of 8"):
         next(crops(documents, context=8, batch=1, end=9, rng=rng))
+
+
+@pytest.mark.parametrize("unit", [2, 3, 7])
+def test_crops_begin_where_a_code_begins(unit):
+    """A multiple of the unit after a document's beginning; a unit as long as documents: there alone."""
+    rng = np.random.default_rng(unit)
+    documents = [np.arange(10 * i, 10 * i + length) for i, length in enumerate((6, 0, 3, 6, 6, 5))]
+    begins = np.cumsum([0, *(len(document) + 1 for document in documents)])
+    batches = crops(documents, context=4, batch=50, end=99, rng=rng, unit=unit)
+    seen = set(np.concatenate([next(batches) and batches.begins for _ in range(20)]).tolist())
+    last = begins[-1] - 4
+    allowed = [range(at, after, unit) for at, after in pairwise(begins)]
+    assert seen == {place for places in allowed for place in places if place <= last}
+
+
+def test_where_documents_begin_is_looked_for_in_parts(monkeypatch):
+    stream = np.array([1, 9, 9, 2, 3, 9, 4, 9])
+    for at_once in (1, 3, 100):
+        monkeypatch.setattr("eiwref.nn.train.LOOKED_AT_ONCE", at_once)
+        assert beginnings(stream, 9).tolist() == [0, 2, 3, 6, 8]
 
 
 def test_by_lot_a_batch_is_of_short_pieces_that_begin_where_they_are_told_to():

@@ -9,13 +9,15 @@ from eiwref.errors import Diverged
 from eiwref.evaluate import model_bits
 from eiwref.files import data_path
 from eiwref.nn import sizes, watch
+from eiwref.nn.train import Crops
 from eiwref.reproduce import trained
 from eiwref.reproduce.grid import Grid, Place
 from eiwref.reproduce.material import Material, excerpt
 from eiwref.reproduce.scales import SCALES
+from eiwref.reproduce.tokens import Tokens, Trimmed, read_by
 from eiwref.reproduce.trained import Trained
 
-JOB = Trained("GZip[v=256]", "mini", context=16, batch=2, amount=2_000)
+JOB = Trained("EqualInfoAC[b=24, v=256]", "mini", context=16, batch=2, amount=6_000)
 
 
 @pytest.fixture
@@ -28,10 +30,10 @@ def test_what_is_measured(grid):
     found = grid.make(JOB).result
     m2 = trained.load(Place(grid, JOB), JOB)
     texts = grid.material.texts("held_out")
-    bits = model_bits(m2.network, m2.params, m2.tokenizer.encode_batch(texts))
+    bits = model_bits(m2.network, m2.params, m2.tokenizer.encode_batch(texts), unit=3)
     assert found["bits_per_byte"] == pytest.approx(bits / sum(map(len, texts)))
     some = texts[:: trained.SOME]
-    bits = model_bits(m2.network, m2.params, m2.tokenizer.encode_batch(some))
+    bits = model_bits(m2.network, m2.params, m2.tokenizer.encode_batch(some), unit=3)
     step, last = found["held_out_curve"][-1]
     assert step == found["steps"]
     assert last == pytest.approx(bits / sum(map(len, some)))
@@ -39,6 +41,40 @@ def test_what_is_measured(grid):
     assert found["bits_per_token"] == pytest.approx(found["bits_per_byte"] * found["bytes_per_token"])
     assert found["bytes_seen"] == pytest.approx(JOB.amount, rel=0.05)
     assert sorted(path.name for path in grid.files(JOB).iterdir()) == ["done", trained.FILE]
+
+
+@pytest.mark.parametrize("spec", ["AC[v=256]", "AC[v=2]", "StaticAC[v=65k]"])
+def test_codes_that_run_on_are_read_from_their_beginnings(grid, spec):
+    """All of the text once, as bytes a token of whole documents tell; no piece is longer than the context."""
+    job = replace(JOB, tokenizer=spec)
+    found, whole, m2 = grid.make(job).result, grid.result(Tokens(spec)), trained.load(Place(grid, job), job)
+    ratio, reader = whole["bytes_per_token"], m2.tokenizer
+    text, documents = b"\n".join(grid.material.texts("held_out")), []
+    for at in range(0, len(text), int(15 * ratio)):
+        ids = reader.encode(text[at : at + int(15 * ratio) * 3 // 2])
+        documents.append(ids[:15])
+    tokens = sum(map(len, documents))
+    bits = model_bits(m2.network, m2.params, documents)
+    assert found["bits_per_byte"] == pytest.approx(bits / (tokens * ratio))
+    assert found["bits_per_token"] == pytest.approx(bits / tokens)
+    assert tokens * ratio == pytest.approx(len(text), rel=0.2)  # as steps are whole bytes
+    (source,) = job.needs()
+    read = source.text(Place(grid, source), grid.files(source), reader)
+    assert [ids.tolist() for ids in read.held_out] == [ids.tolist() for ids in documents]
+    ends = np.flatnonzero(read.stream[:] == reader.vocab_size)
+    assert np.diff(ends, prepend=-1).max() == 16
+    batches = Crops(read.stream, 16, 8, reader.vocab_size, np.random.default_rng(0), unit=16)
+    next(batches)
+    assert np.isin(batches.begins, np.append(0, ends + 1)).all()
+    assert grid.result(source)["uniform_bits_per_byte"] == whole["uniform_bits_per_byte"]
+
+
+def test_what_begins_afresh_again_and_again_is_read_whole():
+    for spec in ("EqualInfoAC[b=64, v=256]", "Bytes", "GZip[v=256]"):
+        assert read_by(spec, 128) == Tokens(spec)
+    assert read_by("EqualInfoAC[b=16, v=256, reset=never]", 128) == Trimmed(
+        "EqualInfoAC[b=16, v=256, reset=never]", 128
+    )
 
 
 def test_bytes_of_documents_without_tokens_are_not_measured(tmp_path):
@@ -57,8 +93,8 @@ def test_bytes_of_documents_without_tokens_are_not_measured(tmp_path):
 
 def test_units():
     config = sizes.config("mini", 257, 16)
-    assert JOB.steps(config, 2.0) == round(2_000 / 2.0 / 32)
-    assert replace(JOB, unit="tokens").steps(config, 2.0) == round(2_000 / 32)
+    assert JOB.steps(config, 2.0) == round(6_000 / 2.0 / 32)
+    assert replace(JOB, unit="tokens").steps(config, 2.0) == round(6_000 / 32)
     flops = 6 * (config.parameters + 257 * 16)
     assert replace(JOB, unit="flops", amount=flops * 320.0).steps(config, 2.0) == 10
     assert replace(JOB, amount=1.0).steps(config, 2.0) == 1
@@ -82,7 +118,7 @@ def test_goes_on_where_it_was_killed(grid, tmp_path, monkeypatch):
             raise Killed
         return measure(*given)
 
-    def kill(*_):
+    def kill(*_, **__):
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -109,7 +145,7 @@ def test_training_that_goes_wrong_is_a_result_and_stops_no_other(grid, monkeypat
     assert "bits_per_byte" not in found
     assert found["tokens_seen"]
     assert not (grid.files(JOB) / "run").exists()
-    with pytest.raises(Diverged, match=r"GZip\[v=256\], mini: there is no M2: the loss is"):
+    with pytest.raises(Diverged, match=r"EqualInfoAC\[b=24, v=256\], mini: there is no M2: the loss is"):
         trained.load(Place(grid, JOB), JOB)
     other = replace(JOB, seed=1)
     grid.run([JOB, other], workers=1)
@@ -117,7 +153,7 @@ def test_training_that_goes_wrong_is_a_result_and_stops_no_other(grid, monkeypat
 
 
 def test_an_amount_is_one_number_however_written(grid):
-    assert grid.key(replace(JOB, amount=2_000)) == grid.key(replace(JOB, amount=2_000.0))
+    assert grid.key(replace(JOB, amount=6_000)) == grid.key(replace(JOB, amount=6_000.0))
 
 
 def test_scales_train_what_they_say():

@@ -32,6 +32,7 @@ from eiwref.predictors.static import Unigram
 from eiwref.predictors.store import digest, dump, parse
 from eiwref.show import printable, table
 from eiwref.tokenizers import tokenizer
+from eiwref.tokenizers.registry import unit as unit_of
 
 # In the order of the table; the first to be trained are those that take longest.
 SPECS = ("Bytes", "StaticAC[v=256]", "AC[v=256]", "EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=16, v=65k]")
@@ -141,7 +142,7 @@ def _walk(spec: str, packed: bytes, seed: int, backend: str) -> dict:
     plan = M2_65K_PLAN if reader.token_bits == 16 else M2_PLAN
     seeds = [seed, 1 + SPECS.index(spec)]
     size = sum(map(len, texts))
-    params, facts, curve = _train(network, documents, size, plan, seeds, None)
+    params, facts, curve = _train(network, documents, size, plan, seeds, None, unit_of(spec) or 1)
     m2 = M2(reader, network, params, id_counts(documents, reader.vocab_size))
     rng = np.random.default_rng(seeds)
     *_, [written] = generate.texts(m2, [rng], M2_SIZE["context"])
@@ -163,13 +164,18 @@ def _walk(spec: str, packed: bytes, seed: int, backend: str) -> dict:
     )
 
 
-def _train(network: Transformer, documents: list, size: int, plan: Plan, seeds: list[int], desc: str | None):
-    """(parameters, how they were trained, loss curve) of a fresh network; `size`: bytes of the documents."""
+def _train(
+    network: Transformer, documents: list, size: int, plan: Plan, seeds: list[int], desc: str | None, unit: int = 1
+):
+    """(parameters, how they were trained, loss curve) of a fresh network; `size`: bytes of the documents.
+
+    `unit` as in `Crops`.
+    """
     config, rng = network.config, np.random.default_rng(seeds)
     tokens = plan.batch * config.context  # a step
     bytes_per_step = tokens * size / sum(map(len, documents))
     steps = round(plan.bytes_seen / bytes_per_step)
-    batches = crops(documents, config.context, plan.batch, config.symbols - 1, rng)
+    batches = crops(documents, config.context, plan.batch, config.symbols - 1, rng, unit)
     params, losses = network.init(rng), []
     taken = train(
         network, params, batches, AdamW(), lambda step: warm_up_and_cosine(step, steps, WARM_UP, PEAK), steps

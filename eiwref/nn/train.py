@@ -15,6 +15,7 @@ from eiwref.nn.transformer import Transformer
 from eiwref.nn.watch import Watch, check
 
 SHORT = 16  # symbols of a short piece
+LOOKED_AT_ONCE = 1 << 20  # ids of a stream
 
 
 class Step(NamedTuple):
@@ -33,13 +34,18 @@ class Crops:
     document begins. `begins` (batch,) is where the pieces of the newest batch begin. All that the next batch
     depends on is the state of `rng`. Raises `ModelError` if the stream is shorter than a piece.
 
+    `unit`: pieces begin a multiple of so many ids after the beginning of their document, since ids of a code can
+    be read only from where the code begins afresh.
+
     `starts` (N,): places of the stream, such as where windows begin. With them a batch is by lot one as above or
     one of short pieces: `SHORT` symbols that begin at one of these places, and as many more pieces. For a text of
     n symbols has one beginning, and a network that learns from few of them says little there. Raises `ModelError`
     if the context is no multiple of `SHORT`, or no start has so much text after it.
     """
 
-    def __init__(self, stream, context: int, batch: int, end: int, rng: np.random.Generator, starts=None):
+    def __init__(
+        self, stream, context: int, batch: int, end: int, rng: np.random.Generator, starts=None, unit: int = 1
+    ):
         if len(stream) < context:
             raise ModelError(f"the text is {len(stream)} symbols long, shorter than one piece of {context}")
         if starts is not None and context % SHORT:
@@ -50,6 +56,8 @@ class Crops:
         self._batch = batch
         self._end = end
         self._rng = rng
+        self._unit = unit
+        self._documents = None if unit == 1 else _documents(stream, end)
         self._starts = None if starts is None else starts[starts <= len(stream) - SHORT]
         if starts is not None and not len(self._starts):
             raise ModelError(f"none of the starts has {SHORT} symbols after it")
@@ -63,17 +71,31 @@ class Crops:
             length = SHORT
             self.begins = self._rng.choice(self._starts, self._batch * self._context // SHORT)
         else:
-            self.begins = self._rng.integers(0, len(self._stream) - self._context + 1, self._batch)
+            self.begins = self._back(self._rng.integers(0, len(self._stream) - self._context + 1, self._batch))
         pieces = [self._stream[begin : begin + length] for begin in self.begins.tolist()]
         targets = np.stack(pieces).astype(np.int64)  # (B, T)
         starts = np.full((len(targets), 1), self._end + 1)
         return np.concatenate([starts, targets[:, :-1]], axis=1), targets
 
+    def _back(self, places: np.ndarray) -> np.ndarray:
+        """From anywhere to the nearest place at or before it where a piece may begin."""
+        if self._unit == 1:
+            return places
+        first = self._documents[np.searchsorted(self._documents, places, side="right") - 1]
+        return places - (places - first) % self._unit
 
-def crops(documents: list[np.ndarray], context: int, batch: int, end: int, rng) -> Crops:
+
+def _documents(stream, end: int) -> np.ndarray:
+    """Where documents begin in a stream, which need not fit into memory."""
+    looked = range(0, len(stream), LOOKED_AT_ONCE)
+    ends = [at + np.flatnonzero(stream[at : at + LOOKED_AT_ONCE] == end) for at in looked]
+    return np.append(0, np.concatenate(ends) + 1)
+
+
+def crops(documents: list[np.ndarray], context: int, batch: int, end: int, rng, unit: int = 1) -> Crops:
     """`Crops` of documents that are in memory."""
     stream = np.concatenate([part for document in documents for part in (document, [end])])
-    return Crops(stream, context, batch, end, rng)
+    return Crops(stream, context, batch, end, rng, unit=unit)
 
 
 class Steps:

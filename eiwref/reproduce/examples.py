@@ -39,6 +39,14 @@ class Examples(NamedTuple):
         along = np.arange(rows.shape[1])
         return cls(rows, (along >= begins[:, None]) & (along < ends[:, None]))
 
+    def lengths(self) -> np.ndarray:
+        """Of each row, without the ends that fill it up."""
+        return self.rows.shape[1] - np.argmax(self.wanted[:, ::-1], axis=1)
+
+    def cut(self, length: int) -> "Examples":
+        """No more of each row."""
+        return Examples(self.rows[:, :length], self.wanted[:, :length])
+
 
 class Shuffled:
     """Endless batches (ids, targets), (batch, T) each: all examples again and again, each time in another order.

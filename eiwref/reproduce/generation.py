@@ -23,6 +23,7 @@ from eiwref.nn import sizes
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
+from eiwref.reproduce.judging import LARGE_ONLY, verdict
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.tokens import Tokens
 from eiwref.reproduce.trained import Trained, load, training_flops
@@ -191,6 +192,7 @@ def _compared(equal: str, spec: str, size: str, found: dict, over_bytes: float, 
         "flops_per_byte": found["flops_per_byte_of_m2"],
         "flops_per_byte_with_m1": found["flops_per_byte"],
         "training_flops": found["training_flops_with_softmax"],
+        "tokens_seen": found["tokens_seen"],
     }
 
 
@@ -264,6 +266,7 @@ EXPERIMENTS = (
             "flops_per_byte": "of M2 in inference, without the output layer; a codebook decodes without M1",
             "flops_per_byte_with_m1": "the paper's count, M1 at every byte if it is a network",
             "training_flops": "with the output layer",
+            "tokens_seen": "in training",
         },
         columns=(
             ("equal", "equal FLOPs of", ""),
@@ -307,7 +310,8 @@ def _judge_speed(rows: Rows) -> Judgement:
 
 def _judge_perplexity(rows: Rows) -> Judgement:
     best = {}  # by size
-    for row in (row for row in rows["perplexity"] if row["both_learned"]):
+    compared = [row for row in rows["perplexity"] if row["both_learned"]]
+    for row in compared:
         best[row["size"]] = min(row["change"], best.get(row["size"], row["change"]))
     value = "least change in perplexity a byte: " + ", ".join(f"{size} {own:+.1f} %" for size, own in best.items())
     changes = list(best.values())
@@ -315,9 +319,9 @@ def _judge_perplexity(rows: Rows) -> Judgement:
         return Judgement(NOT_AT_THIS_SCALE, "no two M2s to compare", "none can be told")
     if min(changes) <= LOWER:
         return Judgement(REPRODUCED, value)
-    if changes[-1] >= -LOWER and changes[-1] >= changes[0] and len(changes) > 1:
-        return Judgement(CONTRADICTED, value)
-    return Judgement(NOT_AT_THIS_SCALE, value, "change in % from the smaller M2 to the larger: " + _arrow(changes))
+    opposite = changes[-1] >= -LOWER and changes[-1] >= changes[0] and len(changes) > 1
+    end = verdict(False, compared) if opposite else NOT_AT_THIS_SCALE
+    return Judgement(end, value, "change in % from the smaller M2 to the larger: " + _arrow(changes))
 
 
 def _arrow(values) -> str:
@@ -333,7 +337,8 @@ CLAIMS = (
         rule="perplexity a byte of 16-bit windows against bytes, at equal FLOPs of training or FLOPs/byte, where "
         "both M2s predict better than the frequencies of their tokens do: "
         f"reproduced if anywhere {-LOWER:.0f} % or more lower; contradicted if at the largest size it is "
-        f"{-LOWER:.0f} % or more higher throughout and no nearer than at the smallest; else not at this scale",
+        f"{-LOWER:.0f} % or more higher throughout and no nearer than at the smallest; else not at this scale. "
+        + LARGE_ONLY,
         needs=("perplexity",),
         judge=_judge_perplexity,
     ),

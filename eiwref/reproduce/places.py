@@ -1,7 +1,7 @@
 """An M2 whose tokens are looked at by their place in a window, again and again as it learns.
 
 Paper, section 6.2: accuracy at each of the places in 8-token windows. With one place it is that of all tokens.
-Ends of documents, which have no place in a window, are left out.
+Ends of documents, which have no place in a window, are left out, and their probability with them.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class ByPlace(NamedTuple):
     """Text to measure a network on, as `run.HeldOut` is; windows are of so many `places`, in tokens."""
 
     documents: list[np.ndarray]
-    text_bytes: int
+    text_bytes: float
     places: int
 
     def measure(self, network: Transformer, params: dict) -> dict:
@@ -30,13 +30,16 @@ class ByPlace(NamedTuple):
         nats, right, seen = np.zeros((3, self.places))
         for found in predictions(network, params, self.documents):
             targets, counted, places = map(to_numpy, (found.targets, found.counted, found.places))
-            each = to_numpy(token_nats(found.logits, found.targets, network.xp))
-            whole += float((each * counted).sum())
-            tokens = counted & (targets != network.config.symbols - 1)
+            whole += float((to_numpy(token_nats(found.logits, found.targets, network.xp)) * counted).sum())
+            end = network.config.symbols - 1
+            tokens = counted & (targets != end)
+            # What M2 holds back for the end of a document is no matter of the tokens.
+            among = network.xp.minimum(found.targets, end - 1)
+            each = to_numpy(token_nats(found.logits[..., :-1], among, network.xp))
             place = places[tokens] % self.places
             nats += np.bincount(place, each[tokens], self.places)
             right += np.bincount(
-                place, to_numpy(found.logits.argmax(axis=-1) == found.targets)[tokens], self.places
+                place, to_numpy(found.logits[..., :-1].argmax(axis=-1) == found.targets)[tokens], self.places
             )
             seen += np.bincount(place, minlength=self.places)
         return {
@@ -55,10 +58,10 @@ class Places(Trained):
 
     evaluations: ClassVar[int] = 100
 
-    def watched(self, documents, texts):
-        sizes = np.cumsum([len(text) for text in texts])
+    def watched(self, text):
+        sizes = np.cumsum(text.sizes)
         first = 1 + int(np.searchsorted(sizes[:-1], self.few))
-        return ByPlace(documents[:first], int(sizes[first - 1]), self.places)
+        return ByPlace(text.held_out[:first], float(sizes[first - 1]), self.places)
 
     def more(self, measured):
         return {"by_place": [{name: row[name] for name in ("step", "accuracy", "nats")} for row in measured]}

@@ -24,7 +24,7 @@ TOGETHER = 5  # evaluations whose mean is taken
 
 
 def _job(scale: Scale, size: str) -> Places:
-    return Places(**asdict(scale.trained(WINDOWS, size, unit="tokens")), places=PLACES, few=scale.few)
+    return Places(**asdict(scale.trained(WINDOWS, size, unit="tokens")), places=PLACES, few=4 * scale.few)
 
 
 def _figure10(scale: Scale, grid: Grid) -> list[dict]:
@@ -111,9 +111,10 @@ def _judge(rows: Rows) -> Judgement:
     value = "above trivial by place: " + ", ".join(f"{each:+.2f}" for each in above)
     in_order = all(after >= before - 0.05 for before, after in pairwise(begins))
     falls = all(after <= before + 0.3 for before, after in pairwise(above[3:]))
-    if counts[largest[0]["size"]] >= 4 and in_order and falls and above[-1] < above[2]:
+    enough = counts[largest[0]["size"]] >= 4
+    if enough and in_order and falls and above[-1] < above[2]:
         return Judgement(REPRODUCED, value)
-    if any(after < before - 0.1 for before, after in pairwise(begins)):
+    if enough and any(after < before - 0.1 for before, after in pairwise(begins)):
         return Judgement(CONTRADICTED, value)
     trend = "places unlocked: " + ", ".join(f"{size} {count}" for size, count in counts.items())
     return Judgement(NOT_AT_THIS_SCALE, value, trend)
@@ -128,8 +129,8 @@ CLAIMS = (
         rule=f"unlocked: from there on {UNLOCKED} points or more above trivial. Reproduced if at the largest size "
         "four places or more are, none earlier than the one before it by more than a twentieth of training, and "
         "if at the end no place after the fourth is more than 0.3 points above the one before it, and the eighth "
-        "is below the third; contradicted if one is unlocked earlier than the one before it by more than a tenth "
-        "of training; else not at this scale",
+        "is below the third; contradicted if four or more are, and one is unlocked earlier than the one before it "
+        "by more than a tenth of training; else not at this scale",
         needs=("figure10",),
         judge=_judge,
     ),

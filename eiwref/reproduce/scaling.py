@@ -14,7 +14,7 @@ from eiwref.reproduce.judging import PAPER_SIZES
 from eiwref.reproduce.ratios import main_methods
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.statistics import deviation, mean, welch
-from eiwref.reproduce.tokens import Tokens
+from eiwref.reproduce.tokens import read_by
 from eiwref.reproduce.trained import UNITS as MEASURES
 from eiwref.reproduce.trained import Trained, training_flops
 
@@ -69,7 +69,7 @@ def all_seeds(scale: Scale, tokenizer: str, **more) -> list[Trained]:
 
 def summary(grid: Grid, runs: list[Trained]) -> dict:
     """A row of runs that differ in their seed alone. Those whose training went wrong are counted and left out."""
-    job, text = runs[0], grid.result(Tokens(runs[0].tokenizer))
+    job, text = runs[0], grid.result(read_by(runs[0].tokenizer, runs[0].context))
     found = [grid.result(run) for run in runs]
     whole = [result for result in found if "stopped" not in result]
     each = [result["bits_per_byte"] for result in whole]
@@ -169,7 +169,7 @@ def _matched_vocabularies(scale: Scale) -> list[tuple[str, list[Trained]]]:
         return []
     return [
         ("tokens", _at_65k(scale, WINDOW_65K, "tokens")),
-        ("tokens", _at_65k(scale, GZIP_65K, "tokens")[:1]),
+        ("tokens", _at_65k(scale, GZIP_65K, "tokens")),
     ]
 
 

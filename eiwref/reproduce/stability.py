@@ -1,8 +1,8 @@
 """How stable tokens are: Figures 8 and 9, Tables 7, 8 and 14, claims C15 and C16.
 
 Paper, section 6.1, Appendices C and D.8. A tokenizer is stable where the same text gets the same tokens whatever
-stands before it, and where a token means the same text wherever it stands. Left out: the list of words that the
-paper puts before its sentence; ours are the most frequent ones of the text to train on.
+stands before it, and where a token means the same text wherever it stands. Left out: the list of 3,000 words of
+which the paper puts 500 before its sentence; ours are the most frequent ones of the text to train on.
 """
 
 import re
@@ -30,6 +30,7 @@ DOCUMENTS, DOCUMENT = 20, 1024  # how many of how many bytes, as in the paper
 SHOWN_TOKENS = 2
 SHOWN_WINDOWS = 8  # of each token at each place, in the short table
 STABLE_BYTES, STABLE_TIMES = 1.0, 4.0
+WORDS = 3_000  # of which some are drawn
 
 
 def frequent_words(texts: list[bytes], count: int) -> list[bytes]:
@@ -46,11 +47,15 @@ def frequent_words(texts: list[bytes], count: int) -> list[bytes]:
 class EditDistances(Job):
     """Between the tokens of all pairs of `sentences` sentences that differ in their first word."""
 
+    version = 2
+
     tokenizer: str
     sentences: int
 
     def make(self, place: Place) -> dict:
-        words = frequent_words(place.material.texts("train"), self.sentences)
+        frequent = frequent_words(place.material.texts("train"), WORDS)
+        drawn = np.random.default_rng(0).permutation(len(frequent))[: self.sentences]
+        words = [frequent[number] for number in drawn.tolist()]
         reader = place.material.tokenizer(self.tokenizer)
         ids = reader.encode_batch([word + b" " + SENTENCE for word in words])
         found = edits.distances(ids)
@@ -58,6 +63,7 @@ class EditDistances(Job):
         return {
             "sentences": len(words),
             "tokens": float(np.mean([len(each) for each in ids])),
+            "mean": float(found.mean()),
             "low": low,
             "median": median,
             "high": high,
@@ -258,7 +264,8 @@ EXPERIMENTS = (
         units={
             "pairs": "pairs of sentences, all of them",
             "tokens": "tokens a sentence, the mean",
-            "median": "Levenshtein's distance of two sentences' tokens",
+            "mean": "Levenshtein's distance of two sentences' tokens",
+            "median": "of the same",
             "low": "5 % of pairs are at this distance or nearer",
             "high": "95 % of pairs are",
             "share": "median over tokens a sentence",
@@ -267,13 +274,19 @@ EXPERIMENTS = (
             ("tokenizer", "tokenizer", ""),
             ("pairs", "pairs", ","),
             ("tokens", "tokens", ".1f"),
+            ("mean", "mean edits", ".2f"),
             ("low", "5 %", "g"),
-            ("median", "median edits", "g"),
+            ("median", "median", "g"),
             ("high", "95 %", "g"),
             ("share", "median/tokens", ".2f"),
         ),
         draw=draw_text.figure8,
-        notes=("The words are the most frequent ones of the text to train on, not those of a list for learners.",),
+        notes=(
+            f"The words are drawn from the {WORDS:,} most frequent ones of the text to train on, not from a list "
+            "for learners.",
+            "A first run was of the 100 most frequent words, which are short: medians were 2, 2 and 33, and C15 "
+            "ended contradicted. As the paper draws from 3,000, so does this one; the rule is as it was.",
+        ),
     ),
     Experiment(
         names=("table7",),

@@ -1,19 +1,36 @@
-"""A tokenizer's ids of all text, once and for all, and what can be said of them without an M2.
+"""A tokenizer's ids of all text, once and for all, what can be said of them without an M2, and what an M2 reads.
 
-Paper, section 3.4 and Tables 1, 2, 3 and 12.
+Paper, section 3.4 and Tables 1, 2, 3 and 12; section 3.1 for what M2 reads. Of a code that runs on to the end of a
+text nothing can be read but from its beginning: the state of the coder and of M1 hangs on all that came before. So
+M2 is shown codes from their beginnings, as in the paper, and windows from where one begins. Left out: gzip, whose
+code begins with a table that fills a short context by itself; it is read from anywhere.
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from eiwref.corpus import tokens
 from eiwref.evaluate import id_counts, uniform_bits, unigram_bits
+from eiwref.files import read_bytes, write_bytes
 from eiwref.m2 import m1_config
 from eiwref.reproduce.grid import Job, Place
+from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.registry import unit
 
 SPLITS = ("train", "held_out")
+FILE = "trimmed.npz"
+
+
+class Text(NamedTuple):
+    """What an M2 reads and is measured on."""
+
+    stream: tokens.Tokens  # to learn from
+    held_out: list[np.ndarray]  # the ids of each document, without the end
+    sizes: list[float]  # bytes that each of these stands for
 
 
 @dataclass(frozen=True)
@@ -23,7 +40,7 @@ class Tokens(Job):
     tokenizer: str
 
     def cost(self):
-        return 1e6  # before all others, which wait for it
+        return 1e24  # before all others, which wait for it
 
     def make(self, place: Place) -> dict:
         reader = place.material.tokenizer(self.tokenizer)
@@ -52,8 +69,73 @@ class Tokens(Job):
             "m1_output_parameters": 0 if m1 is None else m1.d_model * m1.symbols,
         }
 
+    def text(self, place: Place, folder: Path, reader: Tokenizer) -> Text:
+        """What it left in `folder`."""
+        sizes = [float(len(text)) for text in place.material.texts("held_out")]
+        return Text(tokens.load(folder / "train"), documents(folder, "held_out"), sizes)
+
     def _streams(self, place: Place) -> list[np.ndarray]:
         return [tokens.load(place.folder / split)[:] for split in SPLITS]
+
+
+@dataclass(frozen=True)
+class Trimmed(Job):
+    """The first tokens of codes, as many as an M2 of `context` tokens sees at once: leaves them as arrays.
+
+    Documents are joined, a line feed between, and a code begins about where the tokens kept of the last one end,
+    so that all text is read once. (The paper, which has text enough, begins the next behind the text of the last.)
+    Bytes are told by the tokenizer's bytes a token of whole documents, as the paper's are of whole sequences.
+    """
+
+    tokenizer: str
+    context: int
+
+    def needs(self):
+        return (Tokens(self.tokenizer),)
+
+    def cost(self):
+        return 1e24  # as of `Tokens`
+
+    def make(self, place: Place) -> dict:
+        whole, reader = place.result(self.needs()[0]), place.material.tokenizer(self.tokenizer)
+        ratio, kept = whole["bytes_per_token"], self.context - 1  # and the end
+        step = max(1, int(kept * ratio))
+        size = step + step // 2  # of text for each; the tokens kept hardly ever reach to its end
+        found, arrays, counts = {}, {}, []
+        for split in SPLITS:
+            text = b"\n".join(place.material.texts(split))
+            ids = reader.encode_batch([text[at : at + size] for at in range(0, len(text), step)])
+            ids = [each[:kept] for each in ids]
+            arrays[f"{split}_ids"], arrays[f"{split}_ends"] = np.concatenate(ids), np.cumsum([*map(len, ids)])
+            counts.append(id_counts(ids, reader.vocab_size))
+            count = int(counts[-1].sum())
+            found[split] = {"documents": len(ids), "bytes": count * ratio, "tokens": count}
+        packed = BytesIO()
+        np.savez(packed, **arrays)
+        write_bytes(place.folder / FILE, packed.getvalue())
+        return (
+            whole
+            | found
+            | {"unigram_bits_per_byte": unigram_bits(*counts) / (found["held_out"]["tokens"] * ratio)}
+        )
+
+    def text(self, place: Place, folder: Path, reader: Tokenizer) -> Text:
+        """What it left in `folder`."""
+        with np.load(BytesIO(read_bytes(folder / FILE))) as arrays:
+            train, held_out = (np.split(arrays[f"{s}_ids"], arrays[f"{s}_ends"][:-1]) for s in SPLITS)
+        ratio = place.result(self.needs()[0])["bytes_per_token"]
+        stream = tokens.in_memory(train, reader, round(sum(map(len, train)) * ratio))
+        return Text(stream, held_out, [len(ids) * ratio for ids in held_out])
+
+
+def is_trimmed(tokenizer: str) -> bool:
+    """Whether its codes are read from their beginnings alone."""
+    return not unit(tokenizer) and not tokenizer.startswith("GZip")
+
+
+def read_by(tokenizer: str, context: int) -> Tokens | Trimmed:
+    """The job that leaves what an M2 of this context reads of a tokenizer's ids."""
+    return Trimmed(tokenizer, context) if is_trimmed(tokenizer) else Tokens(tokenizer)
 
 
 def documents(folder: Path, split: str) -> list[np.ndarray]:

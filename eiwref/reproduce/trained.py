@@ -13,16 +13,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from eiwref.corpus import tokens
 from eiwref.errors import Diverged
 from eiwref.evaluate import flops_per_byte, model_bits
 from eiwref.m2 import M2, m1_config
 from eiwref.nn import sizes
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.reproduce.grid import Job, Place, Training
-from eiwref.reproduce.tokens import Tokens, documents
+from eiwref.reproduce.tokens import Text, is_trimmed, read_by
 from eiwref.run import Done, Folder, HeldOut, Plan, run
-from eiwref.tokenizers.registry import vocabulary
+from eiwref.tokenizers.registry import unit, vocabulary
 
 UNITS = ("bytes", "tokens", "flops")
 CURVE = 40  # points
@@ -41,7 +40,7 @@ class Trained(Job):
     Training that goes wrong is a result too: it holds `stopped`, a sentence, in place of figures, and no M2.
     """
 
-    version = 2
+    version = 3
     evaluations: ClassVar[int] = 8  # on the way, the last one at the end
 
     tokenizer: str
@@ -57,7 +56,7 @@ class Trained(Job):
         object.__setattr__(self, "amount", float(self.amount))
 
     def needs(self):
-        return (Tokens(self.tokenizer),)
+        return (read_by(self.tokenizer, self.context),)
 
     def cost(self):
         """FLOPs, if a token of 8 bits holds 2 bytes and one of 16 bits 5."""
@@ -66,9 +65,9 @@ class Trained(Job):
         return self.steps(config, ratio) * self.batch * self.context * training_flops(config)
 
     def make(self, place: Place) -> dict:
-        text, folder = place.result(self.needs()[0]), place.files(self.needs()[0])
-        reader = place.material.tokenizer(self.tokenizer)
-        stream, held_out = tokens.load(folder / "train"), documents(folder, "held_out")
+        (source,), reader = self.needs(), place.material.tokenizer(self.tokenizer)
+        text = place.result(source)
+        read = source.text(place, place.files(source), reader)
         config = sizes.config(self.size, reader.vocab_size + 1, self.context)
         network = Transformer(config, place.xp)
         train_ratio = text["train"]["bytes"] / text["train"]["tokens"]
@@ -89,19 +88,22 @@ class Trained(Job):
             "flops_per_byte_of_m2": flops_per_byte(config, ratio),
         }
         try:
-            done = self._train(place, network, stream, plan, held_out)
+            done = self._train(place, network, plan, read)
         except Diverged as error:
             found["stopped"] = str(error)
         else:
-            M2(reader, network, done.params, stream.counts[:-1]).save(place.folder / FILE)
-            bits = model_bits(network, done.params, held_out)
+            M2(reader, network, done.params, read.stream.counts[:-1]).save(place.folder / FILE)
+            bits = model_bits(network, done.params, read.held_out, unit=self._unit())
             found |= {
                 "bits_per_byte": bits / text["held_out"]["bytes"],
                 "bits_per_token": bits / text["held_out"]["tokens"],
                 "training_curve": _curve(done.losses, self.batch * self.context),  # (tokens seen, nats a token)
                 "held_out_curve": [[row["step"], row["held_out_bits_per_byte"]] for row in done.measured],
             } | self.more(done.measured)
-        # Checkpoints are larger than the M2. Last of all, so that one who is killed before goes on from them.
+        # Checkpoints are larger than the M2. Last of all, so that one who is killed before goes on from them; and
+        # before their log, which would not be whole without.
+        for path in (place.folder / "run").glob("checkpoint-*"):
+            path.unlink()
         rmtree(place.folder / "run")
         return found
 
@@ -120,23 +122,37 @@ class Trained(Job):
         known = bytes_per_token is not None or self.unit != "bytes"
         return Training(config, self.plan(config, bytes_per_token or 1.0) if known else None)
 
-    def watched(self, documents: list[np.ndarray], texts: list[bytes]) -> HeldOut:
-        """What is measured on the way, of the held-out documents' ids and their texts."""
-        some = [(ids, text) for ids, text in zip(documents, texts, strict=True) if text][::SOME]
-        return HeldOut([ids for ids, _ in some], sum(len(text) for _, text in some))
+    def watched(self, text: Text) -> HeldOut:
+        """What is measured on the way."""
+        some = [pair for pair in zip(text.held_out, text.sizes, strict=True) if pair[1]][::SOME]
+        return HeldOut([ids for ids, _ in some], sum(size for _, size in some), self._unit())
 
     def more(self, measured: list[dict]) -> dict:
         """What else is found, from the rows of evaluations on the way: nothing here."""
         return {}
 
-    def _train(self, place: Place, network: Transformer, stream, plan: Plan, held_out: list) -> Done:
+    def _unit(self) -> int:
+        """Ids from one place where reading may begin to the next; a trimmed code is no longer than the context."""
+        return self.context if is_trimmed(self.tokenizer) else unit(self.tokenizer) or 1
+
+    def _train(self, place: Place, network: Transformer, plan: Plan, text: Text) -> Done:
         """Train, from the last checkpoint if there is one."""
-        measured = self.watched(held_out, place.material.texts("held_out"))
         folder = _NoPicture(place.folder / "run", self.describe(), resume=True, say=lambda _: None)
         workers = 1 if network.xp is np else 0
         checkpoint_every = max(CHECKPOINT, plan.steps // 10)
         evaluate_every = max(EVALUATION, -(-plan.steps // self.evaluations))
-        return run(network, stream, plan, folder, measured, checkpoint_every, evaluate_every, workers, quiet=True)
+        return run(
+            network,
+            text.stream,
+            plan,
+            folder,
+            self.watched(text),
+            checkpoint_every,
+            evaluate_every,
+            workers,
+            quiet=True,
+            unit=self._unit(),
+        )
 
 
 class _NoPicture(Folder):

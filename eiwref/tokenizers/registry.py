@@ -1,6 +1,7 @@
 """Tokenizers by their name in the paper's notation, and as files."""
 
 import re
+from math import lcm
 from pathlib import Path
 
 from eiwref.errors import PredictorError, SpecError
@@ -127,6 +128,25 @@ def vocabulary(spec: str) -> int:
     if name == "SentencePiece":
         return chosen
     return (1 << chosen) + (values.get("delimiters") == "yes")
+
+
+def unit(spec: str) -> int:
+    """After how many tokens, again and again, the tokenizer called `spec` has everything begin afresh.
+
+    Whoever reads on from there misses nothing that is needed to decode: any token of `Bytes` and `SentencePiece`,
+    windows of equal information where M1 begins afresh too. 0 for codes that run on to the end of a text, or whose
+    windows do not begin at known tokens. Raises `SpecError` as `tokenizer` does.
+
+    >>> unit("EqualInfoAC[b=64, v=256]"), unit("EqualInfoAC[b=24, v=65k]"), unit("Bytes"), unit("AC[v=256]")
+    (8, 3, 1, 0)
+    """
+    name, values = _parse(spec)
+    if name in ("Bytes", "SentencePiece"):
+        return 1
+    if name != "EqualInfoAC" or values["reset"] == "never":
+        return 0
+    token_bits = VOCABULARIES[values["v"]]
+    return lcm(int(values["b"]) * int(values["reset"]), token_bits) // token_bits
 
 
 def load(path: str | Path) -> Tokenizer:
