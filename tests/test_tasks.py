@@ -11,6 +11,7 @@ from eiwref.errors import Diverged
 from eiwref.evaluate import model_bits, predictions
 from eiwref.experiments import paper
 from eiwref.experiments.result import Result
+from eiwref.files import data_path
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.reproduce import (
@@ -26,6 +27,8 @@ from eiwref.reproduce import (
 )
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED
 from eiwref.reproduce.examples import Examples, Shuffled
+from eiwref.reproduce.grid import Grid
+from eiwref.reproduce.material import Material, excerpt
 from eiwref.reproduce.scales import SCALES
 from eiwref.reproduce.tokens import Text
 from eiwref.run import Plan
@@ -119,6 +122,44 @@ def test_each_task_has_its_sides():
     assert row("bytes alone") == ([512, 353, 354], [353, 354])
 
 
+def test_a_task_whose_training_goes_wrong_leaves_the_others_their_figures(tmp_path, monkeypatch):
+    """One seed is left out of its row; where all are, what rests on the row is not judged, but told."""
+    names = [(excerpt(split, tmp_path, size),) for split, size in (("train", 8_000), ("held-out", 2_000))]
+    grid = Grid(tmp_path / "out", Material(*names, str(data_path("ngram.safetensors")), str(tmp_path)))
+    scale = replace(SCALES["smoke"], task_examples=4)
+    jobs = learning_ac._table5_jobs(scale)
+
+    def run_and_judge(bad):
+        def spike(*given):
+            (seed,) = (each.seed for each in given if isinstance(each, Plan))
+            if seed in bad:
+                raise Diverged("the loss is a spike")
+            return fit(*given)
+
+        monkeypatch.setattr(learning_ac, "fit", spike)
+        for path in (tmp_path / "out" / "runs").glob("task-*.json"):
+            path.unlink()
+        assert grid.run(jobs, workers=1) == []
+        return learning_ac._table5(scale, grid)
+
+    fit = learning_ac.fit
+    rows = run_and_judge(bad={1})
+    assert {(row["seeds"], row["stopped"], len(row["accuracies"])) for row in rows} == {(1, 1, 1)}
+    assert all(0 <= row["accuracy"] <= 100 for row in rows)
+    rows = run_and_judge(bad={0, 1})
+    assert {(row["seeds"], row["accuracy"]) for row in rows} == {(0, None)}
+    for claim in ("C12", "C13"):
+        found = judged(learning_ac, {"table5": rows}, claim)
+        assert found.verdict == NOT_AT_THIS_SCALE
+        assert found.value == "AC[v=256], decompress, mini: training went wrong for every seed"
+
+
+def test_the_longest_row_of_a_hundred_is_cut():
+    made = Examples.of([np.zeros(n, dtype=np.int64) for n in [*[4] * 199, 50]], [INTS[2]] * 200, end=6)
+    assert made.rows.shape == (200, 52)
+    assert np.percentile(made.lengths(), 99) == 6
+
+
 # Places.
 
 
@@ -156,6 +197,20 @@ def test_predictions_name_the_place_of_every_id():
         )
         for place in range(14)
     }
+
+
+def test_pieces_begin_where_windows_do():
+    """Of a context of 10, windows of 3 tokens fill 9; of 12, more than all of it, the piece is the context."""
+    documents = [np.arange(6), np.arange(23) % 6]
+    for unit, step in ((1, 10), (3, 9), (5, 10), (12, 10)):
+        lengths = [
+            len(row) for some in predictions(NETWORK, fresh(), documents, unit=unit) for row in some.targets
+        ]
+        assert max(lengths) <= step
+        firsts = {
+            int(row.min()) for some in predictions(NETWORK, fresh(), documents, unit=unit) for row in some.places
+        }
+        assert firsts == {0, step, 2 * step}
 
 
 def test_few_symbols_do_not_make_large_batches(monkeypatch):
