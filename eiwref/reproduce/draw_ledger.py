@@ -11,9 +11,9 @@ from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED
 # Of Okabe and Ito's colours, the three that differ in brightness too.
 STYLES = {REPRODUCED: ("#0072B2", "o"), NOT_AT_THIS_SCALE: ("#E69F00", "D"), CONTRADICTED: ("#D55E00", "X")}
 # (name in the data, heading, left edge in inches, letters a line)
-COLUMNS = (("claim", "the paper says", 1.0, 66), ("paper", "its value", 6.0, 38), ("ours", "ours", 8.9, 50))
-VERDICT = 12.7
-WIDTH, LINE, HEAD = 14.6, 0.2, 1.25  # inches
+COLUMNS = (("claim", "the paper says", 1.0, 66), ("paper", "its value", 6.0, 38), ("ours", "ours", 8.9, 46))
+VERDICT = 12.85
+WIDTH, LINE, HEAD = 14.75, 0.2, 1.25  # inches
 
 
 def ledger(data: dict) -> bytes:

@@ -103,7 +103,7 @@ def _c06(rows: Rows) -> Judgement:
 def _c19(rows: Rows) -> Judgement:
     gains = {row["tokenizer"]: row["gain"] for row in rows["table3"] if row["tokenizer"] in BY_RATIO}
     largest = max(gains, key=gains.get)
-    value = f"gains from {min(gains.values()):.3f} to {gains[largest]:.3f} bits/byte, the largest on {largest}"
+    value = f"gains from {min(gains.values()):.4f} to {gains[largest]:.4f} bits/byte, the largest on {largest}"
     return Judgement(REPRODUCED if gains[largest] <= LITTLE else CONTRADICTED, value)
 
 

@@ -195,8 +195,10 @@ def _c28(rows: Rows) -> Judgement:
     lost = [
         f"{row['share']:.0%} ({row['setting'].partition(':')[0]})" for row in rows["floats"] if row not in floats
     ]
+    ways = dict.fromkeys(row["setting"].partition(" against ")[0].partition(" in batches")[0] for row in differing)
+    where = f" ({', '.join(ways)})" if ways else ""
     value = (
-        f"in {len(differing)} of {len(floats)} settings frequencies differ, at up to "
+        f"in {len(differing)} of {len(floats)} settings{where} frequencies differ, at up to "
         f"{max(row['share'] for row in floats):.1%} of positions; sequences lost: {', '.join(lost)}"
     )
     return Judgement(REPRODUCED if differing else CONTRADICTED, value)
