@@ -45,6 +45,8 @@ def figure10(result: Result) -> bytes:
 def figure13(result: Result) -> bytes:
     """% of words spelled right over steps, held out and trained on: a line of pictures for each size of M2."""
     by_size = _grouped(result.rows, "size")
+    highest = max(share for row in result.rows for _, *shares in row["curve"] for share in shares)
+    top = min(100.0, max(1.0, 1.5 * highest))
     figure = _figure(11, 3.9 * len(by_size))
     grid = figure.subplots(len(by_size), 2, squeeze=False)
     for (size, rows), (left, right) in zip(by_size.items(), grid, strict=True):
@@ -56,7 +58,7 @@ def figure13(result: Result) -> bytes:
             right.plot(steps, training, mark, label=label, **style)
         for axes in (left, right):
             axes.set_xlabel("step")
-            axes.set_ylim(-2, 102)
+            axes.set_ylim(-0.02 * top, 1.02 * top)
             axes.grid(alpha=0.25)
         left.set_ylabel(f"words right, % (M2 {size})")
         left.legend(fontsize=8.5, edgecolor="none", loc="best")
