@@ -2,7 +2,7 @@
 
 Paper, section 6.1, Appendices C and D.8. A tokenizer is stable where the same text gets the same tokens whatever
 stands before it, and where a token means the same text wherever it stands. Left out: the list of 3,000 words of
-which the paper puts 500 before its sentence; ours are the most frequent ones of the text to train on.
+which the paper puts 500 before its sentence; ours are drawn from the most frequent ones of the text to train on.
 """
 
 import re
