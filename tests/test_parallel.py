@@ -43,24 +43,28 @@ def problem(config, batch, positions, seed=0, dtype=np.float64):
     positions=st.sampled_from([1, 2, 63, 64, 65, 100, 130, 200]),
     tied=st.booleans(),
     z_loss=st.sampled_from([0.0, 1e-4, 0.1]),
-    at_once=st.sampled_from([1, 9000, 1 << 23]),
+    logits=st.sampled_from([1, 9000, 1 << 23]),
+    rows=st.sampled_from([1, 50, 512]),
+    softmax=st.sampled_from([1, 5000, 1 << 17]),
 )
 def test_the_arranged_step_is_the_readable_one(
-    symbols, width, heads, layers, d_mlp, batch, positions, tied, z_loss, at_once
+    symbols, width, heads, layers, d_mlp, batch, positions, tied, z_loss, logits, rows, softmax
 ):
     config = Config(symbols, width * heads, heads, layers, d_mlp, positions, tied, z_loss)
     network, params, ids, targets = problem(config, batch, positions, symbols + positions)
     expected, expected_grads = network.loss(params, ids, targets)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arranged, "LOGITS", at_once)
+        patch.setattr(arranged, "LOGITS", logits)
+        patch.setattr(arranged, "ROWS", rows)
+        patch.setattr(arranged, "SOFTMAX", softmax)
         step = Arranged(config, batch, positions, np.float64)
-    grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
-    for _ in range(2):  # buffers of the first time are no matter the second time
-        loss = step.loss(params, grads, ids, targets, ids.size)
-        assert loss == pytest.approx(expected, rel=1e-10)
-        for name, grad in grads.items():
-            error = np.abs(grad - expected_grads[name]).max()
-            assert error <= 1e-10 * max(np.abs(expected_grads[name]).max(), 1e-3), name
+        grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
+        for _ in range(2):  # buffers of the first time are no matter the second time
+            loss = step.loss(params, grads, ids, targets, ids.size)
+            assert loss == pytest.approx(expected, rel=1e-10)
+            for name, grad in grads.items():
+                error = np.abs(grad - expected_grads[name]).max()
+                assert error <= 1e-10 * max(np.abs(expected_grads[name]).max(), 1e-3), name
 
 
 def readable(network, params, optimizer, batches):

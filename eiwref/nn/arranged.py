@@ -10,7 +10,8 @@ to them. What differs is where numbers lie and how often they are passed over:
   scores is hardly computed; softmax is divided by its sum after the product with the values, where rows are short.
 * Position bias and mask are one vector by distance, of which a block sees a slanting view; its gradient is
   gathered through such a view as well.
-* Norms and MLP go by `ROWS` positions, so that each pass finds in the cache what the pass before left there.
+* Norms and MLP go by `ROWS` positions, so that each pass finds in the cache what the pass before left there; cross
+  entropy goes by `SOFTMAX` logits for the same reason, few positions where there are many symbols.
 
 NumPy only; a GPU runs the readable layers. Shape letters as in `nn`, and N = B T positions in all.
 """
@@ -27,7 +28,8 @@ from eiwref.nn.transformer import Config
 ROWS = 512  # positions worked on at a time
 QUERIES = 32  # of attention at a time
 SCORES = 1 << 15  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
-LOGITS = 1 << 23  # held at a time: 32 MiB in float32
+LOGITS = 1 << 23  # held at a time, 32 MiB in float32; more if they are not those of `ROWS` positions
+SOFTMAX = 1 << 17  # logits made into their gradient at a time
 
 
 class _Block(NamedTuple):
@@ -83,7 +85,7 @@ class Arranged:
         self._dkv, self._dqkv_weight = empty(h * t * (d // h)), empty(d, 3 * d)
         self._few, self._highest = empty(min(n, ROWS), d), empty(h * QUERIES)
         self._zeros, self._ones = np.zeros((min(n, ROWS), f), dtype=dtype), np.ones(t, dtype=dtype)
-        self._at_once = min(n, max(1, LOGITS // config.symbols))
+        self._at_once = min(n, max(ROWS, LOGITS // config.symbols))
         self._logits = empty(self._at_once, config.symbols)
         self._output, self._doutput = empty(d, config.symbols), empty(d, config.symbols)
         self._doutput_part = empty(d, config.symbols) if self._at_once < n else None
@@ -261,6 +263,14 @@ class Arranged:
         return loss
 
     def _cross_entropy(self, logits, targets, total) -> float:
+        losses = np.empty(len(targets), dtype=logits.dtype)
+        few = max(1, SOFTMAX // self.config.symbols)
+        for at in range(0, len(targets), few):
+            rows = slice(at, at + few)
+            losses[rows] = self._cross_entropy_of_few(logits[rows], targets[rows], total)
+        return float(losses.sum() / total)
+
+    def _cross_entropy_of_few(self, logits, targets, total) -> np.ndarray:
         highest = logits.max(axis=-1, keepdims=True)
         logits -= highest
         each = np.arange(len(targets))
@@ -269,10 +279,9 @@ class Arranged:
         sums = logits.sum(axis=-1)
         log_sums = np.log(sums)
         log_z = log_sums + highest[:, 0]
-        loss = (log_sums - wanted + self.config.z_loss * log_z * log_z).sum() / total
         logits *= ((1 + 2 * self.config.z_loss * log_z) / sums / total)[:, None]
         logits[each, targets] -= 1 / total
-        return float(loss)
+        return log_sums - wanted + self.config.z_loss * log_z * log_z
 
     def _embedding_backward(self, dtable, ids, dx):
         """Rows of equal ids are added up; with a tied output, `dtable` has its gradient already."""

@@ -112,7 +112,7 @@ def _arranged(config: Config, batch: int) -> int:
     block = weights + slanting + rows * (6 * c.d_model + 2 + c.heads + c.d_mlp) + scores
     passing = rows * (6 * c.d_model + 1 + c.d_mlp) + 3 * c.d_model**2 + (QUERIES + 2) * slanting
     tile = c.heads * QUERIES * c.context
-    at_once = min(rows, max(1, LOGITS // c.symbols))
+    at_once = min(rows, max(ROWS, LOGITS // c.symbols))
     output = at_once * c.symbols + (2 + (at_once < rows)) * c.d_model * c.symbols
     few = min(rows, ROWS) * (c.d_model + c.d_mlp)
     return c.layers * block + passing + tile + few + output
