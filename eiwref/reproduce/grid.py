@@ -233,10 +233,10 @@ class Grid:
             found = self.found(job)
             if found is not None:
                 return found
-            started = time.perf_counter()
-            result = job.make(Place(self, job))
+            started, place = time.perf_counter(), Place(self, job)
+            result = job.make(place)
             (self._folder(job) / "done").touch()
-            seconds = round(time.perf_counter() - started, 1)
+            seconds = round(time.perf_counter() - started + place.spent_before, 1)
             found = Found(job.describe(), self.key(job), result, seconds, environment())
             data = {"format": FORMAT} | found._asdict() | {"versions": job.versions(), "about": self.about}
             write_bytes(self._path(job), (json.dumps(data, indent=1) + "\n").encode("ascii"))
@@ -268,6 +268,7 @@ class Place:
         self._grid = grid
         self.material: Material = grid.material
         self.folder: Path = grid._folder(job)
+        self.spent_before = 0.0  # seconds, by a process that was killed, on what is gone on from
 
     @property
     def xp(self) -> ModuleType:

@@ -137,7 +137,7 @@ class Trained(Job):
 
     def _train(self, place: Place, network: Transformer, plan: Plan, text: Text) -> Done:
         """Train, from the last checkpoint if there is one."""
-        folder = _NoPicture(place.folder / "run", self.describe(), resume=True, say=lambda _: None)
+        folder = _Run(place, self.describe())
         workers = 1 if network.xp is np else 0
         checkpoint_every = max(CHECKPOINT, plan.steps // 10)
         evaluate_every = max(EVALUATION, -(-plan.steps // self.evaluations))
@@ -155,8 +155,17 @@ class Trained(Job):
         )
 
 
-class _NoPicture(Folder):
-    """A run's folder, soon deleted, in which no one looks at a curve."""
+class _Run(Folder):
+    """A run's folder, soon deleted: no one looks at a curve in it."""
+
+    def __init__(self, place: Place, about: dict):
+        super().__init__(place.folder / "run", about, resume=True, say=lambda _: None)
+        self._place = place
+
+    def begin(self, step):
+        rows = super().begin(step)
+        self._place.spent_before = rows[-1]["seconds"] if rows else 0.0
+        return rows
 
     def draw(self, losses, measured):
         pass
