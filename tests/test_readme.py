@@ -147,3 +147,11 @@ def test_the_speed_of_neural_compression_is_the_committed_result():
     found = {row["case"].split()[0]: row for row in rows if row["peer_name"] == "PyTorch, 1024 at once"}
     assert f"{found['encode']['ours']:,.0f} bytes/s, {found['encode']['ratio']:.2f} times what PyTorch" in README
     assert f"back {found['decode']['ours']:,.0f} bytes/s, {found['decode']['ratio']:.2f} times" in README
+
+
+def test_what_delay_costs_is_the_committed_result():
+    table = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table17.json").read_text())
+    bits = {row["tokenizer"]: row["bits_per_byte"] for row in table["rows"]}
+    for vocabulary in ("256", "65k"):
+        greedy, delay = (bits[f"EqualInfoAC[b=16, v={vocabulary}, windows={way}]"] for way in ("greedy", "delay"))
+        assert f"from {greedy:.2f} to {delay:.2f} (v={vocabulary})" in README
