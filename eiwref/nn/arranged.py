@@ -29,7 +29,12 @@ ROWS = 512  # positions worked on at a time
 QUERIES = 32  # of attention at a time
 SCORES = 1 << 15  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
 LOGITS = 1 << 23  # held at a time, 32 MiB in float32; more if they are not those of `ROWS` positions
-SOFTMAX = 1 << 17  # logits made into their gradient at a time
+SOFTMAX = 1 << 17  # logits made into their gradient at a time: 512 KiB, or one position's if they are more
+
+
+def output_positions(positions: int, symbols: int) -> int:
+    """Of how many positions the logits are held at a time."""
+    return min(positions, max(ROWS, LOGITS // symbols))
 
 
 class _Block(NamedTuple):
@@ -85,7 +90,7 @@ class Arranged:
         self._dkv, self._dqkv_weight = empty(h * t * (d // h)), empty(d, 3 * d)
         self._few, self._highest = empty(min(n, ROWS), d), empty(h * QUERIES)
         self._zeros, self._ones = np.zeros((min(n, ROWS), f), dtype=dtype), np.ones(t, dtype=dtype)
-        self._at_once = min(n, max(ROWS, LOGITS // config.symbols))
+        self._at_once = output_positions(n, config.symbols)
         self._logits = empty(self._at_once, config.symbols)
         self._output, self._doutput = empty(d, config.symbols), empty(d, config.symbols)
         self._doutput_part = empty(d, config.symbols) if self._at_once < n else None
@@ -263,6 +268,7 @@ class Arranged:
         return loss
 
     def _cross_entropy(self, logits, targets, total) -> float:
+        """Sum of the losses of logits (n, V) over `total`, in nats; the logits become its gradient."""
         losses = np.empty(len(targets), dtype=logits.dtype)
         few = max(1, SOFTMAX // self.config.symbols)
         for at in range(0, len(targets), few):
@@ -271,6 +277,7 @@ class Arranged:
         return float(losses.sum() / total)
 
     def _cross_entropy_of_few(self, logits, targets, total) -> np.ndarray:
+        """The loss of each, (n,)."""
         highest = logits.max(axis=-1, keepdims=True)
         logits -= highest
         each = np.arange(len(targets))

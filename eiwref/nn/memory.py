@@ -14,7 +14,7 @@ from math import prod
 from pathlib import Path
 
 from eiwref.errors import ModelError
-from eiwref.nn.arranged import LOGITS, QUERIES, ROWS
+from eiwref.nn.arranged import QUERIES, ROWS, output_positions
 from eiwref.nn.optim import Adafactor
 from eiwref.nn.train import SHORT
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
@@ -112,7 +112,7 @@ def _arranged(config: Config, batch: int) -> int:
     block = weights + slanting + rows * (6 * c.d_model + 2 + c.heads + c.d_mlp) + scores
     passing = rows * (6 * c.d_model + 1 + c.d_mlp) + 3 * c.d_model**2 + (QUERIES + 2) * slanting
     tile = c.heads * QUERIES * c.context
-    at_once = min(rows, max(ROWS, LOGITS // c.symbols))
+    at_once = output_positions(rows, c.symbols)
     output = at_once * c.symbols + (2 + (at_once < rows)) * c.d_model * c.symbols
     few = min(rows, ROWS) * (c.d_model + c.d_mlp)
     return c.layers * block + passing + tile + few + output

@@ -156,7 +156,7 @@ class Trained(Job):
 
 
 class _Run(Folder):
-    """A run's folder, soon deleted: no one looks at a curve in it."""
+    """A run's folder, soon deleted: no one looks at a curve in it. Tells the place what was spent before."""
 
     def __init__(self, place: Place, about: dict):
         super().__init__(place.folder / "run", about, resume=True, say=lambda _: None)
