@@ -12,12 +12,22 @@ import shlex
 import sys
 from functools import partial
 from hashlib import sha256
-from itertools import chain
 
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend, cli_bench, cli_codebook, cli_course, cli_integer, cli_reproduce, cli_train, files, show
+from eiwref import (
+    backend,
+    cli_bench,
+    cli_codebook,
+    cli_course,
+    cli_integer,
+    cli_networks,
+    cli_reproduce,
+    cli_train,
+    files,
+    show,
+)
 from eiwref.cli_options import count as _count
 from eiwref.cli_options import seed as _seed
 from eiwref.corpus import sources
@@ -25,7 +35,12 @@ from eiwref.errors import EiwrefError, SpecError
 from eiwref.experiments.result import environment
 from eiwref.predictors.base import Predictor
 
-FIT_OPTIONS = {"unigram": ("precision",), "ngram": ("order", "min_count", "precision"), "subword": ("vocabulary",)}
+# What `fit` takes for each kind, and what it is unless given.
+FIT_OPTIONS = {
+    "unigram": {"precision": 16},
+    "ngram": {"order": 3, "min_count": 1, "precision": 16},
+    "subword": {"vocabulary": 32_000},
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,7 +83,7 @@ def _windows(options) -> int:
     if (options.text is None) == (options.file is None):
         raise EiwrefError("windows: give either a TEXT or --file FILE")
     data = os.fsencode(options.text) if options.file is None else files.read_bytes(options.file)
-    tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
+    tokenizer = eiwref.tokenizer(options.tokenizer, cli_networks.predictor(options))
     if not isinstance(tokenizer, EqualInfo):
         raise SpecError(f"{tokenizer.spec} has no windows to show, name an EqualInfoAC with --tokenizer")
     rows = show.describe(tokenizer, data)
@@ -87,7 +102,7 @@ def _file(options) -> int:
     from eiwref import cli_files
 
     commands = {"encode": cli_files.encode_command, "decode": cli_files.decode_command}
-    found = commands[options.name](options, _predictor(options))
+    found = commands[options.name](options, cli_networks.predictor(options))
     if options.json:
         _print_json(found)
     else:
@@ -101,7 +116,7 @@ def _verify(options) -> int:
     from eiwref.predictors.store import digest
     from eiwref.tokenizers import all_specs
 
-    predictor = _predictor(options) or eiwref.shipped("ngram")
+    predictor = cli_networks.predictor(options) or eiwref.shipped("ngram")
     tokenizers = [eiwref.tokenizer(spec, predictor) for spec in options.tokenizer or all_specs()]
     texts = {name: _whole(name, options.limit) for name in options.files}
     rows = []
@@ -162,30 +177,27 @@ def _fit(options) -> int:
     from eiwref.predictors.subword import Subword
 
     xp = backend.array_module(options.backend)
+    settings = _fit_settings(options)
     files.check_writable(options.out)
-    tallies = [(name, sources.Tally()) for name in options.texts]
-    documents = chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies)
+    documents, tallies = sources.counted(options.texts)
     texts = tqdm(documents, desc="documents", unit="", disable=None)
     if options.kind == "unigram":
-        predictor: Predictor | Subword = Unigram.fit(texts, options.precision, xp=xp)
+        predictor: Predictor | Subword = Unigram.fit(texts, **settings, xp=xp)
     elif options.kind == "subword":
-        predictor = Subword.fit(texts, options.vocabulary)
+        predictor = Subword.fit(texts, **settings)
     else:
-        predictor = NGram.fit(
-            texts, options.order, precision=options.precision, min_count=options.min_count, xp=xp
-        )
+        predictor = NGram.fit(texts, **settings, xp=xp)
     packed = dump(predictor)
     files.write_bytes(options.out, packed)
     texts = [{"name": name} | tally.as_dict() for name, tally in tallies]
     if options.json:
-        names = FIT_OPTIONS[options.kind]
         _print_json(
             {
                 "command": options.command,
                 "file": options.out,
                 "digest": digest(predictor),
                 "file_bytes": len(packed),
-                "settings": {name: getattr(options, name) for name in ("kind", *names)},
+                "settings": {"kind": options.kind} | settings,
                 "texts": texts,
                 "environment": environment(),
             }
@@ -198,6 +210,18 @@ def _fit(options) -> int:
     return 0
 
 
+def _fit_settings(options) -> dict:
+    """What the kind takes, as given or by default; what it does not take is refused."""
+    allowed = FIT_OPTIONS[options.kind]
+    for name in sorted(set().union(*FIT_OPTIONS.values()) - set(allowed)):
+        if getattr(options, name) is not None:
+            raise EiwrefError(f"fit: --{name.replace('_', '-')} is not for {options.kind}, leave it out")
+    return {
+        name: default if getattr(options, name) is None else getattr(options, name)
+        for name, default in allowed.items()
+    }
+
+
 def _demo(options) -> int:
     from eiwref import demo
 
@@ -207,7 +231,7 @@ def _demo(options) -> int:
         about = "the n-gram that comes with eiwref (counted beforehand on C4 and the built-in training text)"
     results, paths = demo.run(
         options.seed,
-        _predictor(options) or eiwref.shipped("ngram"),
+        cli_networks.predictor(options) or eiwref.shipped("ngram"),
         about,
         options.out,
         options.backend,
@@ -226,24 +250,11 @@ def _colour() -> bool:
 
 
 def _network(options) -> int:
-    """eval and sample: the modules that have them are imported only when one is asked for."""
-    from eiwref import cli_networks, cli_sample
+    """eval and sample."""
+    from eiwref import cli_sample
 
-    commands = {
-        "eval": cli_networks.eval_command,
-        "sample": cli_sample.sample_command,
-    }
-    found = commands[options.name](options, _predictor(options))
-    if options.json:
-        _print_json(found)
-    else:
-        cli_networks.report(found)
-    return 0
-
-
-def _predictor(options) -> Predictor | None:
-    """The one named with --predictor; None stands for the one that travels with the package."""
-    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
+    commands = {"eval": cli_networks.eval_command, "sample": cli_sample.sample_command}
+    return cli_networks.report(options, commands[options.name](options, cli_networks.predictor(options)))
 
 
 def _print_json(data: dict) -> None:
@@ -274,7 +285,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--predictor",
                 metavar="FILE",
-                help="made by eiwref fit or quantise, or m1 or ngram, which travel with eiwref "
+                help="made by eiwref fit, quantise or train m1, or m1 or ngram, which travel with eiwref "
                 f"(default: {default})",
             )
         return command
@@ -320,19 +331,17 @@ def _parser() -> argparse.ArgumentParser:
         help="files, folders, C4's *.json.gz, builtin:train or builtin:held-out; named twice it counts twice",
     )
     command.add_argument("-o", "--out", required=True, metavar="FILE")
-    command.add_argument("--order", type=int, default=3, help="bytes of context of an n-gram (default: 3)")
-    command.add_argument("--precision", type=int, default=16, help="bits of its frequencies (default: 16)")
+    command.add_argument("--order", type=int, help="bytes of context of an n-gram (default: 3)")
+    command.add_argument("--precision", type=int, help="bits of its frequencies (default: 16)")
     command.add_argument(
         "--min-count",
         type=_count,
-        default=1,
         help="leave out what was seen less often after 2 bytes or more (default: 1)",
     )
     command.add_argument(
         "--vocabulary",
         type=_count,
-        default=32_000,
-        help="of a subword model, in thousands (default: 32000)",
+        help="of a subword model, a multiple of 1000 (default: 32000)",
     )
     add_backend(command)
 
@@ -350,18 +359,19 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=_seed, default=0, help="of all that is random (default: 0)")
 
     texts = {"nargs": "+", "metavar": "TEXT", "help": "as for fit"}
+    model = "made by eiwref train; an M1 too"
     cli_train.add_commands(add, texts)
     cli_integer.add_commands(add, texts)
     cli_codebook.add_commands(add, texts)
     cli_reproduce.add_commands(add)
 
     command = add("eval", _network, "bits/byte of an M2 (or a byte model M1) on a text, and what they cost")
-    command.add_argument("model", metavar="M2")
+    command.add_argument("model", metavar="M2", help=model)
     command.add_argument("texts", **texts)
     add_backend(command)
 
     command = add("sample", _network, "text that an M2 (or a byte model M1) makes up")
-    command.add_argument("model", metavar="M2")
+    command.add_argument("model", metavar="M2", help=model)
     command.add_argument("--tokens", type=_count, default=100, help="of each text, at most (default: 100)")
     command.add_argument("--samples", type=_count, default=1, help="texts at once, in one batch (default: 1)")
     command.add_argument(

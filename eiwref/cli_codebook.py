@@ -1,9 +1,7 @@
 """The command that writes windows of 16 bits down: `eiwref codebook`."""
 
-import json
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 
 from tqdm import tqdm
 
@@ -41,8 +39,8 @@ def _codebook(options) -> int:
         raise EiwrefError("codebook: texts, --rounds and --windows likeliest go together")
     m1 = eiwref.load_predictor(options.predictor) if options.predictor else eiwref.default_predictor()
     predictor = m1.over(BYTES)
-    tallies = [(name, sources.Tally()) for name in options.texts]
-    documents = list(chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies))
+    documents, tallies = sources.counted(options.texts)
+    documents = list(documents)
     if options.windows == StopCell.name:
         book = Codebook.grow(StopCell(predictor, MAX_WINDOW_BITS))
     else:
@@ -67,8 +65,7 @@ def _codebook(options) -> int:
         held_out = list(sources.documents(options.held_out))
         found["held_out"] = options.held_out
         found["bytes_per_window"] = _bytes_per_window(book, held_out)
-    print(json.dumps(found, indent=1)) if options.json else cli_networks.report(found)
-    return 0
+    return cli_networks.report(options, found)
 
 
 def _bytes_per_window(book: Codebook, documents: list[bytes]) -> float:

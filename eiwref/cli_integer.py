@@ -1,8 +1,6 @@
 """The commands about exactness: `eiwref quantise` makes an M1 in integers, `eiwref doctor` tries one here."""
 
-import json
 from collections.abc import Callable
-from itertools import chain
 
 import eiwref
 from eiwref import cli_networks, files
@@ -29,8 +27,8 @@ def _quantise(options) -> int:
     m1 = eiwref.load_predictor(options.model)
     if not isinstance(m1, Network):
         raise PredictorError(f"{options.model}: is no M1 in floats, expected one made by eiwref train m1")
-    tallies = [(name, sources.Tally()) for name in options.texts]
-    texts = list(chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies))
+    documents, tallies = sources.counted(options.texts)
+    texts = list(documents)
     integer = quantised(m1, texts)
     packed = dump(integer)
     files.write_bytes(options.out, packed)
@@ -45,7 +43,7 @@ def _quantise(options) -> int:
         "bits_per_symbol_in_floats": bits_per_symbol(m1, texts),
         "environment": environment(),
     }
-    return _report(options, found)
+    return cli_networks.report(options, found)
 
 
 def _doctor(options) -> int:
@@ -53,14 +51,7 @@ def _doctor(options) -> int:
 
     found = doctor.examine()
     if options.json:
-        return _report(options, {"command": options.command} | found, found["agrees"])
-    print("\n".join(doctor.lines(found)))
-    return 0 if found["agrees"] else 1
-
-
-def _report(options, found: dict, well: bool = True) -> int:
-    if options.json:
-        print(json.dumps(found, indent=1))
+        cli_networks.report(options, {"command": options.command} | found)
     else:
-        cli_networks.report(found)
-    return 0 if well else 1
+        print("\n".join(doctor.lines(found)))
+    return 0 if found["agrees"] else 1

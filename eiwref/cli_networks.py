@@ -1,8 +1,7 @@
 """The command that measures a trained M2 or M1, and how networks' commands report."""
 
-import sys
+import json
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,7 +16,7 @@ from eiwref.m2 import M2
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Networked
-from eiwref.predictors.store import digest
+from eiwref.predictors.store import Stored, digest
 from eiwref.tokenizers.workers import at_work
 
 M1_SPECS = ("AC[v=256]", *(f"EqualInfoAC[b={bits}, v=65k]" for bits in (16, 32, 64, 128)))
@@ -27,8 +26,8 @@ BAR = partial(tqdm, unit="", disable=None)
 def eval_command(options, predictor: Predictor | None) -> dict:
     """`eiwref eval`: bits/byte and what they cost."""
     model = load(options.model, predictor, backend.array_module(options.backend))
-    tallies = [(name, sources.Tally()) for name in options.texts]
-    texts = list(chain.from_iterable(tally.count(sources.documents(name)) for name, tally in tallies))
+    documents, tallies = sources.counted(options.texts)
+    texts = list(documents)
     found = measure(model, texts, BAR) if isinstance(model, M2) else _measure_m1(model, texts)
     about = {"texts": [{"name": Path(name).name} | tally.as_dict() for name, tally in tallies]}
     return {"command": options.command} | found | about | {"environment": environment()}
@@ -59,9 +58,17 @@ def _measure_m1(m1: Networked, texts: list[bytes]) -> dict:
     return found
 
 
-def report(found: dict) -> None:
-    """A line a figure; texts have been shown."""
+def predictor(options) -> Stored | None:
+    """The one named with --predictor; None stands for the one that travels with the package."""
+    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
+
+
+def report(options, found: dict) -> int:
+    """What a command found, as JSON or a line a figure (texts have been shown); the exit code."""
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
     for name, value in found.items():
         if name not in ("samples", "environment"):
             print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
-    sys.stdout.flush()
+    return 0

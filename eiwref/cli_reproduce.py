@@ -26,7 +26,12 @@ EXCERPTS = {"train": 16_000, "held-out": 4_000}  # bytes of the built-in text, f
 
 def add_commands(add: Callable) -> None:
     """Give the parser its `reproduce`; `add` adds all others."""
-    command = add("reproduce", _reproduce, "tables, figures and claims of the paper, run and judged")
+    command = add(
+        "reproduce",
+        _reproduce,
+        "tables, figures and claims of the paper, run and judged",
+        default="m1; for smoke a tiny one",
+    )
     command.add_argument(
         "what",
         nargs="*",
@@ -47,7 +52,9 @@ def add_commands(add: Callable) -> None:
     )
     command.add_argument("--work", metavar="FOLDER", help="for tokens and weights, large (default: OUT/work)")
     command.add_argument("--jobs", type=count, metavar="N", help="runs side by side (default: one a core)")
-    command.add_argument("--backend", choices=backend.NAMES, default="numpy", help="default: numpy")
+    command.add_argument(
+        "--backend", choices=backend.NAMES, help="array library that counts (default: cupy for gpu, else numpy)"
+    )
     command.add_argument("--plan", action="store_true", help="print every training run and its cost, run nothing")
     command.add_argument("--start", action="store_true", help="for scale paper, which otherwise prints its plan")
 
@@ -56,6 +63,7 @@ def _reproduce(options) -> int:
     scale, out = SCALES[options.scale], Path(options.out or f"eiwref-{options.scale}")
     if options.what == [LEDGER]:
         return _redraw(options, out)
+    options.backend = options.backend or ("cupy" if scale.name == "gpu" else "numpy")
     experiments = registry.asked(options.what)
     if options.plan or (scale.name == "paper" and not options.start):
         return _plan(options, scale, out, experiments)

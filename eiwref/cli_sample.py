@@ -64,7 +64,9 @@ def _load(path: str, predictor: Predictor | None, xp) -> M2:
     if isinstance(model, M2):
         return model
     if not isinstance(model, Network):
-        raise ModelError(f"{path}: is an M1 in integers, expected an M2 or an M1 of train m1")
+        raise ModelError(
+            f"{path}: is an M1 in integers, expected an M2 or an M1 of train m1, as those are made of"
+        )
     return generate.over_bytes(model, xp)
 
 

@@ -1,6 +1,5 @@
 """The commands that train: `eiwref train m1|m2`, and `eiwref shards`, which tokenizes text once and for all."""
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -20,7 +19,6 @@ from eiwref.m2 import M2
 from eiwref.nn import parallel, sizes
 from eiwref.nn.train import SHORT
 from eiwref.nn.transformer import Config, Transformer
-from eiwref.predictors.base import Predictor
 from eiwref.predictors.book import Book
 from eiwref.predictors.network import Network
 from eiwref.predictors.store import digest, save_predictor
@@ -33,6 +31,7 @@ from eiwref.windows.codebook import Codebook
 
 BAR = partial(tqdm, unit="", disable=None)
 DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
+LEARNING_RATE = 3e-3
 
 OWN_SIZE = (
     ("d-model", "width of the network; the MLP's is four times that"),
@@ -52,7 +51,7 @@ def add_commands(add: Callable, texts: dict) -> None:
     command = add("shards", _shards, "tokenize text, more than fits into memory, into a folder for eiwref train")
     command.add_argument("texts", **texts)
     command.add_argument("-o", "--out", required=True, metavar="FOLDER")
-    _add_tokenizer(command, "default: EqualInfoAC[b=16, v=65k]; Bytes for an M1", DEFAULT_SPEC)
+    _add_tokenizer(command, "default: EqualInfoAC[b=16, v=65k]; for an M1 give Bytes", DEFAULT_SPEC)
     command.add_argument(
         "--threads", type=count, metavar="N", help="cores for tokenizers that take a network (default: all)"
     )
@@ -76,7 +75,7 @@ def add_commands(add: Callable, texts: dict) -> None:
         help=f"of an M1: half of the batches are of pieces of {SHORT} that begin where its windows do",
     )
     command.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adamw", help="default: adamw")
-    command.add_argument("--learning-rate", type=positive, default=3e-3, help="of adamw (default: 0.003)")
+    command.add_argument("--learning-rate", type=positive, help=f"of adamw (default: {LEARNING_RATE})")
     command.add_argument("--seed", type=seed, default=0, help="of all that is random (default: 0)")
     command.add_argument("--backend", choices=backend.NAMES, default="numpy", help="default: numpy")
     command.add_argument(
@@ -101,11 +100,11 @@ def _add_tokenizer(command, about: str, default: str | None) -> None:
 
 
 def _shards(options) -> int:
-    tokenizer = eiwref.tokenizer(options.tokenizer, _predictor(options))
+    tokenizer = eiwref.tokenizer(options.tokenizer, cli_networks.predictor(options))
     bar = partial(BAR, desc="documents")
     manifest = tokens.write(options.out, tokenizer, options.texts, bar, workers=options.threads)
     shards = manifest["shards"]
-    return _report(
+    return cli_networks.report(
         options,
         {
             "command": options.command,
@@ -121,15 +120,18 @@ def _shards(options) -> int:
 def _train(options) -> int:
     if options.resume and options.folder is None:
         raise EiwrefError("train: --resume goes on with a run, name its folder with --run")
+    if options.kind == "m1" and options.tokenizer is not None:
+        raise EiwrefError("train: an M1 reads bytes, leave --tokenizer out")
+    if options.optimizer != "adamw" and options.learning_rate is not None:
+        raise EiwrefError(f"train: --learning-rate is of adamw, {options.optimizer} has a schedule of its own")
     xp = backend.array_module(options.backend)
     files.check_writable(options.out)
     if options.folder is not None:
         files.make_folder(options.folder)
     tokenizer, stream = _tokens(options)
     config = _config(options, tokenizer.vocab_size + 1)
-    plan = Plan(
-        options.steps, options.batch, options.optimizer, options.learning_rate, options.warm_up, options.seed
-    )
+    rate = options.learning_rate or LEARNING_RATE
+    plan = Plan(options.steps, options.batch, options.optimizer, rate, options.warm_up, options.seed)
     workers = _workers(options)
     network, held_out = Transformer(config, xp), _held_out(options, tokenizer)
     initial, book = _initial(options, config), _book(options)
@@ -148,7 +150,7 @@ def _train(options) -> int:
     _save(options, tokenizer, network, stream, done)
     symbols = options.steps * options.batch * options.context
     text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
-    return _report(
+    return cli_networks.report(
         options,
         {
             "command": options.command,
@@ -174,7 +176,7 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
             raise EiwrefError("train: a folder of tokens is trained on alone, name no other TEXT")
         (folder,) = options.texts
         manifest = tokens.read_manifest(folder)
-        tokenizer = eiwref.tokenizer(spec or manifest["tokenizer"], _predictor(options))
+        tokenizer = eiwref.tokenizer(spec or manifest["tokenizer"], cli_networks.predictor(options))
         if tokenizer.spec != manifest["tokenizer"]:
             raise ModelError(f"{folder}: holds tokens of {manifest['tokenizer']}, expected {tokenizer.spec}")
         if tokenizer.predictor_digest != manifest["predictor"]:
@@ -183,7 +185,7 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
                 f"{tokenizer.predictor_digest[:16]}; name the right one with --predictor"
             )
         return tokenizer, tokens.load(folder, partial(BAR, desc="shards"))
-    tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, _predictor(options))
+    tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, cli_networks.predictor(options))
     texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
     return tokenizer, tokens.in_memory(_encoded(options, tokenizer, texts), tokenizer, sum(map(len, texts)))
 
@@ -256,17 +258,5 @@ def _save(options, tokenizer: Tokenizer, network: Transformer, stream: tokens.To
         M2(tokenizer, network, done.params, stream.counts[:-1]).save(options.out)
 
 
-def _predictor(options) -> Predictor | None:
-    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
-
-
 def _warn(sentence: str) -> None:
     print(f"eiwref: {sentence}", file=sys.stderr)
-
-
-def _report(options, found: dict) -> int:
-    if options.json:
-        print(json.dumps(found, indent=1))
-    else:
-        cli_networks.report(found)
-    return 0

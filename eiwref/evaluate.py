@@ -131,7 +131,7 @@ def measure_m1(m1: Networked, texts: list[bytes], bar=iter) -> dict:
         raise EiwrefError("there is no text to measure")
     symbols = [np.append(np.frombuffer(text, dtype=np.uint8), END).astype(np.int64) for text in texts]
     cut = [part for text in symbols for part in np.split(text, range(m1.limit, len(text), m1.limit))]
-    steps = [(text, at) for text in symbols for at in range(0, max(1, len(text) - half), half)]
+    steps = [(text, at) for text in symbols for at in range(0, max(1, len(text) - half), m1.limit - half)]
     bits, count = _bits_by_position(m1, cut, bar)
     # Of an overlapping piece the first half was counted before, unless it is the first.
     begun = [text[at : at + m1.limit] for text, at in steps if at == 0]
@@ -143,7 +143,9 @@ def measure_m1(m1: Networked, texts: list[bytes], bar=iter) -> dict:
         "bytes": size,
         "bits_per_byte": float(bits.sum()) / size,
         "bits_per_byte_sliding": float(sliding) / size,
-        "bits_per_symbol_after": {str(at): float(bits[at] / count[at]) for at in after if count[at]},
+        "bits_per_symbol_after": {
+            str(at): float(bits[at] / count[at]) for at in after if at < m1.limit and count[at]
+        },
         "bits_per_symbol_in_the_later_half": float(bits[half:].sum() / max(1, count[half:].sum())),
     }
 

@@ -38,9 +38,9 @@ def parse(
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         settings = json.loads(header["__metadata__"]["eiwref"])
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-        raise error(f"{name}: is not a {kind}, or is damaged") from None
+        raise error(f"{name}: is not an eiwref {kind} file, or is damaged") from None
     if not isinstance(settings, dict) or settings.get("format") != file_format:
-        raise error(f"{name}: is not a {kind} of format {file_format}")
+        raise error(f"{name}: is not an eiwref {kind} file of format {file_format}")
     checksum = settings.pop("checksum", None)
     if not all(isinstance(value, str) for value in settings.values()) or checksum != digest(settings, {}):
         raise error(f"{name}: is damaged, its settings are not as they were written")

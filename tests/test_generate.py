@@ -287,6 +287,6 @@ def test_bad_input_gets_one_sentence(here, capsys):  # noqa: F811
     assert "top_p must be above 0" in refused(capsys, "sample", "m2", "--top-p", "2")
     assert "temperature must be 0" in refused(capsys, "sample", "m2", "--temperature", "-1")
     assert "positive integer" in refused(capsys, "sample", "m2", "--top-k", "0")
-    assert "text: is not a m2" in refused(capsys, "sample", "text")
+    assert "text: is not an eiwref m2 file" in refused(capsys, "sample", "text")
     run(capsys, "fit", "unigram", "text", "-o", "p")
     assert "predictor without a network" in refused(capsys, "sample", "p")

@@ -10,6 +10,7 @@ import eiwref
 from eiwref import verify
 from eiwref.corpus import builtin
 from eiwref.errors import CodeError, ModelError, PredictorError
+from eiwref.evaluate import measure_m1
 from eiwref.nn.optim import Adafactor, AdamW
 from eiwref.nn.train import SHORT, Crops, crops, train
 from eiwref.nn.train import _documents as beginnings
@@ -92,6 +93,21 @@ def test_save_and_load(m1):
     loaded, _ = parse(dump(m1), "m1")
     assert digest(loaded) == digest(m1)
     assert list(loaded.cdf(loaded.advance(loaded.start(), 65))) == list(m1.cdf(m1.advance(m1.start(), 65)))
+
+
+@pytest.mark.parametrize("context", [1, 2, 3, 8])
+def test_an_m1_that_sees_little_is_measured(context):
+    config = Config(symbols=257, d_model=8, heads=1, layers=1, d_mlp=8, context=context)
+    m1 = Network(Transformer(config), Transformer(config).init(np.random.default_rng(0)), np.ones(257, dtype=int))
+    found = measure_m1(m1, [b"some text"])
+    symbols, stride, bits = np.array([*b"some text", 256]), context - context // 2, 0.0
+    for place, symbol in enumerate(symbols):  # from the piece that shows it first
+        begin = max(0, -(-(place + 1 - context) // stride) * stride)
+        cumulative = m1.at_once(symbols[None, begin : place + 1])[0, -1]
+        bits += 16 - np.log2(cumulative[symbol + 1] - cumulative[symbol])
+    assert found["bits_per_byte_sliding"] == pytest.approx(bits / 9)
+    after = found["bits_per_symbol_after"]
+    assert list(map(int, after)) == [at for at in range(9) if (at < context and at != 7) or at == context - 1]
 
 
 def test_weights_of_another_shape_are_refused(m1):

@@ -107,12 +107,16 @@ def test_m1_behind_the_tokens_counts_in_flops(here, capsys):  # noqa: F811
 
 def test_bad_input_gets_one_sentence(here, capsys):  # noqa: F811
     (here / "short").write_bytes(b"short")
-    assert "shorter than one piece of 128" in refused(capsys, "train", "m1", "short", "-o", "m1")
+    assert "shorter than one piece of 128; give more text or a smaller context" in refused(
+        capsys, "train", "m1", "short", "-o", "m1"
+    )
     train = ["train", "m1", "text", "-o", "m1"]
     assert "heads divide d_model" in refused(capsys, *train, "--d-model", "10", "--heads", "3")
     assert "positive number" in refused(capsys, *train, "--learning-rate", "nan")
+    assert "an M1 reads bytes" in refused(capsys, *train, "--tokenizer", "Bytes")
+    assert "is of adamw" in refused(capsys, *train, "--optimizer", "adafactor", "--learning-rate", "0.1")
     tiny = ["--context", "16", "--d-model", "8", "--heads", "1", "--warm-up", "1"]
     assert "not finite at step" in refused(capsys, *train, *tiny, "--learning-rate", "1e38")
-    assert "not a m2" in refused(capsys, "eval", "text", "text")
+    assert "not an eiwref m2 file" in refused(capsys, "eval", "text", "text")
     assert "is not known" in refused(capsys, "train", "m2", "text", "-o", "m2", "--tokenizer", "BPE")
     assert not (here / "m1").exists()

@@ -216,12 +216,17 @@ def test_a_torn_checkpoint_leaves_one(whole, tmp_path):
     newest.write_bytes(newest.read_bytes()[:-9])
     trained(Folder(tmp_path, {}, True, said.append))
     assert len(said) == 1
-    assert "00000012.safetensors: is not a checkpoint, or is damaged; going on from checkpoint-00000010" in said[0]
+    assert (
+        "00000012.safetensors: is not an eiwref checkpoint file, or is damaged; going on from checkpoint-00000010"
+        in said[0]
+    )
     assert log(tmp_path) == log(whole[0])
     assert arrays(tmp_path) == arrays(whole[0])
     for path in (older, newest):
         path.write_bytes(b"")
-    with pytest.raises(ModelError, match=r"00000012\.safetensors: is not a checkpoint, or is damaged$"):
+    with pytest.raises(
+        ModelError, match=r"00000012\.safetensors: is not an eiwref checkpoint file, or is damaged$"
+    ):
         trained(Folder(tmp_path, {}, True, said.append))
 
 

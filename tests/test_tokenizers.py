@@ -14,6 +14,7 @@ from eiwref.predictors.static import Unigram, uniform
 from eiwref.tokenizers import all_specs, load
 
 SPECS = all_specs()
+KINDS = ("AC", "Bytes", "EqualInfoAC", "EqualText", "Huffman")
 LOSSLESS = [spec for spec in SPECS if "greedy" not in spec]
 AWKWARD = {
     "empty": b"",
@@ -185,8 +186,15 @@ def test_predictor_drives_the_code():
 def test_wrong_specs_get_one_sentence_that_shows_what_is_allowed(spec):
     with pytest.raises(SpecError) as error:
         eiwref.tokenizer(spec)
-    assert "StaticAC[v=256|65k]" in str(error.value)
+    name = spec.partition("[")[0].strip()
+    closed = spec.endswith("]") or "[" not in spec
+    assert ("expected " + (name if closed and name in KINDS else "one of: Bytes, Sent")) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_name_is_no_predictor():
+    with pytest.raises(PredictorError, match=r"'ngram' is a name, pass what eiwref\.load_predictor makes of it"):
+        eiwref.tokenizer("AC[v=256]", "ngram")
 
 
 def test_specs_are_written_in_one_way():

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from eiwref.corpus import builtin
@@ -69,6 +70,12 @@ class Tally:
     def as_dict(self) -> dict:
         """Counts and digest over all documents so far."""
         return {"documents": self.documents, "bytes": self.bytes, "sha256": self._hash.hexdigest()}
+
+
+def counted(names: Iterable[str]) -> tuple[Iterator[bytes], list[tuple[str, Tally]]]:
+    """(the documents of all these sources, a count of each source, which is whole once they have been read)"""
+    tallies = [(name, Tally()) for name in names]
+    return chain.from_iterable(tally.count(documents(name)) for name, tally in tallies), tallies
 
 
 def describe(source: str | Path) -> dict:

@@ -47,7 +47,8 @@ class Crops:
         self, stream, context: int, batch: int, end: int, rng: np.random.Generator, starts=None, unit: int = 1
     ):
         if len(stream) < context:
-            raise ModelError(f"the text is {len(stream)} symbols long, shorter than one piece of {context}")
+            found = f"the text is {len(stream)} symbols long, shorter than one piece of {context}"
+            raise ModelError(f"{found}; give more text or a smaller context")
         if starts is not None and context % SHORT:
             raise ModelError(f"pieces of {context} symbols are not cut evenly into short ones of {SHORT}")
         self.begins = np.zeros(0, dtype=np.int64)

@@ -116,7 +116,8 @@ def _lines(documents: Iterable[bytes]) -> Iterator[str]:
 def _reason(error: str, vocabulary: int) -> str:
     """The library's refusal in our words."""
     if most := re.search(r"value <= (\d+)", error):
-        return f"the text has pieces for a vocabulary of {most[1]}, asked for {vocabulary}"
+        found = f"the text has pieces for a vocabulary of {most[1]}, asked for {vocabulary}"
+        return f"{found}; give more text or ask for fewer"
     if least := re.search(r"required_chars\. \d+ vs (\d+)", error):
         return f"the text's characters and bytes take a vocabulary of {least[1]}, asked for {vocabulary}"
     return f"sentencepiece cannot learn from this text ({' '.join(error.split())})"

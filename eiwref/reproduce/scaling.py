@@ -28,7 +28,7 @@ OF_A_RUN = (  # the same for all seeds
 
 UNITS = {
     "tokenizer": "the paper's notation; our windows are stop-cell, the paper's greedy, unless a name says so",
-    "size": "of M2, by its name in `eiwref networks`",
+    "size": "of M2, by its name in `eiwref train --size`",
     "unit": "what all runs of a column are given equally much of; FLOPs count the output layer",
     "amount": "how much of it",
     "seeds": "runs that the figures are means of",

@@ -27,13 +27,19 @@ VOCABULARIES = {"256": 8, "65k": 16}  # v: bits a token
 WINDOW_BITS = range(16, 129, 8)
 MAX_RESET = 999
 
-ALLOWED = (
-    "Bytes, SentencePiece[v=Nk] with N from 1 to 64, AC[v=2|256|65k], "
-    "StaticAC[v=256|65k], GZip[v=256|65k, wrapper=yes|no], Huffman[v=256|65k], ANS[v=256|65k], Rank[v=256|65k], "
-    "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay|likeliest, reset=K|never] with W a multiple of 8 "
-    f"from 16 to 128 (16 for likeliest) and K from 1 to {MAX_RESET}, "
-    f"EqualText[n=N, v=256|65k, delimiters=yes|no] with N from 1 to {LIMIT}"
-)
+_ALLOWED = {
+    "Bytes": "Bytes",
+    "SentencePiece": "SentencePiece[v=Nk] with N from 1 to 64",
+    "AC": "AC[v=2|256|65k]",
+    "StaticAC": "StaticAC[v=256|65k]",
+    "GZip": "GZip[v=256|65k, wrapper=yes|no]",
+    "Huffman": "Huffman[v=256|65k]",
+    "ANS": "ANS[v=256|65k]",
+    "Rank": "Rank[v=256|65k]",
+    "EqualInfoAC": "EqualInfoAC[b=W, v=256|65k, windows=stop|greedy|delay|likeliest, reset=K|never] with W a "
+    f"multiple of 8 from 16 to 128 (16 for likeliest) and K from 1 to {MAX_RESET}",
+    "EqualText": f"EqualText[n=N, v=256|65k, delimiters=yes|no] with N from 1 to {LIMIT}",
+}
 
 _OPTIONS = {
     "Bytes": {},
@@ -94,6 +100,10 @@ def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
     listed = chosen.get("windows") is Likeliest
     if predictor is None and name != "SentencePiece":
         predictor = shipped("likeliest") if listed else default_predictor()
+    if isinstance(predictor, str | Path):
+        raise PredictorError(
+            f"{canonical}: {str(predictor)!r} is a name, pass what eiwref.load_predictor makes of it"
+        )
     if isinstance(predictor, Subword) != (name == "SentencePiece") or (isinstance(predictor, Book) and not listed):
         needed = "a predictor of bytes, not a subword model or a codebook"
         if name == "SentencePiece":
@@ -160,21 +170,23 @@ def load(path: str | Path) -> Tokenizer:
 def _parse(spec: str) -> tuple[str, dict[str, str]]:
     """(name, every option's value)."""
     if len(spec) > 100:
-        raise SpecError(f"tokenizer {spec[:30]!r}... is not known, expected one of: {ALLOWED}")
+        raise SpecError(
+            f"tokenizer {spec[:30]!r}... is not known, expected one of: {', '.join(_ALLOWED.values())}"
+        )
     match = re.fullmatch(r"\s*(\w+)\s*(?:\[(.*)\])?\s*", spec, flags=re.ASCII)
     if not match or match[1] not in _OPTIONS:
-        raise SpecError(f"tokenizer {spec!r} is not known, expected one of: {ALLOWED}")
+        raise SpecError(f"tokenizer {spec!r} is not known, expected one of: {', '.join(_ALLOWED.values())}")
     name, options = match[1], _OPTIONS[match[1]]
     values = {}
     for item in filter(None, (part.strip() for part in (match[2] or "").split(","))):
         key, _, value = (part.strip() for part in item.partition("="))
         if key not in options or key in values or value not in options[key]:
-            raise SpecError(f"tokenizer {spec!r}: {item!r} is not allowed there, expected one of: {ALLOWED}")
+            raise SpecError(f"tokenizer {spec!r}: {item!r} is not allowed there, expected {_ALLOWED[name]}")
         values[key] = value
     values |= {key: _DEFAULTS[key] for key in options if key in _DEFAULTS and key not in values}
     missing = [key for key in options if key not in values]
     if missing:
-        raise SpecError(f"tokenizer {spec!r}: {missing[0]}= is missing, expected one of: {ALLOWED}")
+        raise SpecError(f"tokenizer {spec!r}: {missing[0]}= is missing, expected {_ALLOWED[name]}")
     return name, values
 
 
