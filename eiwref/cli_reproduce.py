@@ -17,7 +17,7 @@ from eiwref.predictors import store
 from eiwref.reproduce import cost, ledger, page, registry
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.material import Material, excerpt
-from eiwref.reproduce.scales import SCALES
+from eiwref.reproduce.scales import DEPARTURES, SCALES
 from eiwref.reproduce.tokens import Tokens
 
 LEDGER = "ledger"
@@ -53,7 +53,7 @@ def add_commands(add: Callable) -> None:
     command.add_argument("--work", metavar="FOLDER", help="for tokens and weights, large (default: OUT/work)")
     command.add_argument("--jobs", type=count, metavar="N", help="runs side by side (default: one a core)")
     command.add_argument(
-        "--backend", choices=backend.NAMES, help="array library that counts (default: cupy for gpu, else numpy)"
+        "--backend", choices=backend.NAMES, help="array library that counts (default: cupy for gpu and paper)"
     )
     command.add_argument("--plan", action="store_true", help="print every training run and its cost, run nothing")
     command.add_argument("--start", action="store_true", help="for scale paper, which otherwise prints its plan")
@@ -63,12 +63,12 @@ def _reproduce(options) -> int:
     scale, out = SCALES[options.scale], Path(options.out or f"eiwref-{options.scale}")
     if options.what == [LEDGER]:
         return _redraw(options, out)
-    options.backend = options.backend or ("cupy" if scale.name == "gpu" else "numpy")
+    options.backend = options.backend or ("cupy" if scale.name in ("gpu", "paper") else "numpy")
     experiments = registry.asked(options.what)
     if options.plan or (scale.name == "paper" and not options.start):
         return _plan(options, scale, out, experiments)
-    backend.array_module(options.backend)
     material = _material(options, scale, out)
+    backend.array_module(options.backend)
     material.check()
     grid = Grid(out, material, options.backend)
     stale = grid.stale()
@@ -105,7 +105,9 @@ def _judge(results: dict[str, Result], out: Path) -> tuple[list[dict], list[str]
         return [], []
     saved = ledger.saved(out)
     others = [
-        name for name, result in saved.items() if not all(ledger.alike(result, made) for made in results.values())
+        name
+        for name, result in saved.items()
+        if not (ledger.is_current(result) and all(ledger.alike(result, made) for made in results.values()))
     ]
     found = ledger.write({name: result for name, result in saved.items() if name not in others}, out)
     claims = [entry for entry in found["claims"] if {each["name"] for each in entry["rests_on"]} <= set(results)]
@@ -121,27 +123,33 @@ def _show_claims(claims: list[dict]) -> None:
 
 def _redraw(options, out: Path) -> int:
     """The ledger, pages and pictures again, of what lies in `out`."""
-    found = ledger.redraw(out)
+    found, others = ledger.redraw(out)
     if options.json:
         print(json.dumps(found, indent=1))
         return 0
     _show_claims(found["claims"])
+    if others:
+        print(f"left out, of another version: {', '.join(f'{name}.json' for name in others)}")
     print(f"drawn anew: {out}")
     return 0
 
 
 def _plan(options, scale, out: Path, experiments) -> int:
     """What would be run, and what it would cost; nothing is."""
-    planned = cost.plan(registry.jobs(experiments, scale), _bytes_per_token(options, scale, out))
+    device = cost.CORE if options.backend == "numpy" else cost.GPU
+    planned = cost.plan(registry.jobs(experiments, scale), _bytes_per_token(options, scale, out), device)
+    departures = DEPARTURES if scale.name == "paper" else ()
     if options.json:
-        print(json.dumps({"scale": scale.name} | planned, indent=1))
-    else:
-        print(f"Scale {scale.name}\n\n{cost.show(planned)}")
+        print(json.dumps({"scale": scale.name, "departures": departures} | planned, indent=1))
+        return 0
+    print(f"Scale {scale.name}\n\n{cost.show(planned)}")
+    if departures:
+        print("\nWhere this is not what the paper did: " + "; ".join(departures) + ".")
     return 0
 
 
 def _bytes_per_token(options, scale, out: Path) -> Callable[[str], float | None]:
-    """By tokenizer: of the text to train on if `out` has it, else of the paper's Table 12, else None."""
+    """By tokenizer: of the text to train on if `out` has it, else as the paper has it, else None."""
     grid = None
     if (out / "runs").is_dir() and (scale.name == "smoke" or (options.text and options.held_out)):
         grid = Grid(out, _material(options, scale, out), options.backend)
@@ -149,7 +157,7 @@ def _bytes_per_token(options, scale, out: Path) -> Callable[[str], float | None]
     def of(spec: str) -> float | None:
         found = grid and grid.found(Tokens(spec))
         if found is None:
-            return paper.value("Table 12", spec, "bytes_per_token")
+            return paper.bytes_per_token(spec)
         return found.result["train"]["bytes"] / found.result["train"]["tokens"]
 
     return of

@@ -164,3 +164,12 @@ def test_the_whole_demo_runs_its_networks_on_it(stand_in, monkeypatch):
     assert rows[0]["sample"] == rows[1]["sample"]
     assert rows[0]["bits_per_byte"] == pytest.approx(rows[1]["bits_per_byte"])
     assert np.isfinite(rows[0]["bits_per_byte"])
+
+
+@pytest.mark.parametrize("what", ["short_m1", "table5", "table14", "figure13", "perplexity", "speed"])
+def test_what_trains_is_reproduced(here, capsys, stand_in, what):  # noqa: F811
+    """A kind of job each; what a job hands on to NumPy's side is brought there."""
+    pytest.importorskip("sentencepiece")
+    code, out, err = run(capsys, "reproduce", what, "--backend", "cupy", "--out", "out", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["results"]

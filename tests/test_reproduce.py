@@ -12,11 +12,11 @@ import pytest
 import eiwref
 from eiwref.errors import EiwrefError
 from eiwref.experiments import paper
-from eiwref.experiments.result import Result
+from eiwref.experiments.result import Result, environment, versions
 from eiwref.nn import sizes
 from eiwref.nn.transformer import Transformer
 from eiwref.predictors.static import uniform
-from eiwref.reproduce import cost, draw_ledger, ledger, page, registry
+from eiwref.reproduce import cost, draw_ledger, entropy, ledger, page, registry
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement
 from eiwref.reproduce.scales import SCALES
 from eiwref.reproduce.tokens import Tokens
@@ -158,6 +158,25 @@ def test_what_fails_is_told_at_the_end_and_the_rest_is_made(toys, capsys):
     assert (code, json.loads(out)["results"], json.loads(out)["claims"]) == (2, {}, [])
 
 
+def test_hardly_any_text(tmp_path, monkeypatch, capsys):
+    """What cannot be made of it is told, what can be judged is, and the ledger can be drawn again."""
+    pytest.importorskip("sentencepiece")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").write_bytes(b"so little text to learn from, really")
+    (tmp_path / "b").write_bytes(b"and other text held out")
+    asked = ("table8", "figure11", "figure17", "figure13")
+    code, out, err = run(
+        capsys, "reproduce", *asked, "--text", "a", "--held-out", "b", "--out", "out", "--jobs", "1", "--json"
+    )
+    assert (code, "Traceback" in err) == (2, False)
+    assert "give more text" in err
+    verdicts = {claim["id"]: (claim["verdict"], claim["ours"]) for claim in json.loads(out)["claims"]}
+    assert verdicts["C16"] == (NOT_AT_THIS_SCALE, "no token stands at both places")
+    assert run(capsys, "reproduce", "ledger", "--out", "out")[0] == 0
+    with pytest.raises(EiwrefError, match="too short to count anything in it"):
+        entropy.plug_in(np.zeros(4, dtype=int))
+
+
 def test_results_of_another_scale_or_text_are_left_out(toys, capsys):
     (toys / "text").write_bytes(b"text of one's own to learn from, and some more of it")
     run(capsys, "reproduce", "figure2", "--out", "out", "--jobs", "1", "--text", "text")
@@ -176,7 +195,12 @@ def test_results_of_another_version_are_left_out(toys, monkeypatch, capsys):
     run(capsys, "reproduce", "figure1", "figure2", "--out", "out", "--jobs", "1")
     monkeypatch.setattr(Total, "version", 2)
     code, out, _ = run(capsys, "reproduce", "figure1", "--out", "out", "--jobs", "1", "--json")
-    assert (code, json.loads(out)["stale"]) == (0, [next((toys / "out" / "runs").glob("total-*")).name])
+    total = next((toys / "out" / "runs").glob("total-*")).name
+    assert (code, json.loads(out)["stale"]) == (0, [total, "figure2.json"])  # which is of that total
+    assert [each["id"] for each in json.loads((toys / "out" / "ledger.json").read_text())["claims"]] == [
+        "C01",
+        "C03",
+    ]
     monkeypatch.setattr(Square, "version", 2)
     code, out, _ = run(capsys, "reproduce", "figure1", "--out", "out", "--jobs", "1", "--json")
     stale = json.loads(out)["stale"]
@@ -187,7 +211,11 @@ def test_results_of_another_version_are_left_out(toys, monkeypatch, capsys):
         "C03",
     ]
     assert Result.load(toys / "out" / "figure2.json").settings["versions"] == {"square": 1, "total": 1}
-    assert "are of different" in refused(capsys, "reproduce", "ledger", "--out", "out")
+    code, out, _ = run(capsys, "reproduce", "ledger", "--out", "out")
+    assert (code, "left out, of another version: figure2.json" in out) == (0, True)
+    monkeypatch.setattr(Square, "version", 3)
+    sentence = refused(capsys, "reproduce", "ledger", "--out", "out")
+    assert "holds no results but figure1, figure2, of another version" in sentence
 
 
 # The ledger.
@@ -256,6 +284,9 @@ def test_what_the_ledger_says_of_a_claim(made):
         "rule": "C02: reproduced if 9 or more",
         "trend": "rises from the smaller to the larger",
         "seeds": [4],
+        "fewest_seeds": None,
+        "seconds": 0.0,
+        "environments": [versions(environment())],
         "command": "eiwref reproduce C02 --scale smoke",
         "rests_on": [
             {"name": "figure1", "title": "Figure 1 and Table 7: a toy"},
@@ -267,7 +298,11 @@ def test_what_the_ledger_says_of_a_claim(made):
     text = (made / "LEDGER.md").read_text()
     assert "**Of 3 claims: 1 reproduced, 1 not at this scale, 1 contradicted.**" in text
     assert "| [C02](#c02) | §9 | claim C02 of a \\| toy | 81 | at most 9 | not at this scale |" in text
-    assert "- C04, claim C04 of a | toy: needs figure1, table8" in text
+    assert "- C04, claim C04 of a | toy: needs figure1, table8. Rule: C04: reproduced if" in text
+    assert "- Picture: [Figure 1 and Table 7: a toy](figure1.png)" in text
+    assert "runs of 0 s in sum, a process each, eiwref " in text
+    several = second | {"seeds": [0, 1, 2], "fewest_seeds": 1}
+    assert "; seeds 0, 1, 2, of some figures 1 alone" in ledger.markdown(found | {"claims": [several]})
     assert text.count("- Trend: ") == 1
     assert "[Figure 2: a toy](figure2.md); seeds 4" in text
     assert (made / "ledger.png").read_bytes() == draw_ledger.ledger(found)
@@ -311,7 +346,7 @@ def by_hand(size, symbols, context, batch, steps):
 
 def test_the_cost_of_a_run_counted_otherwise():
     job = SCALES["paper"].trained("EqualInfoAC[b=16, v=65k]", "25m", seed=3)
-    planned = cost.plan([job, Tokens("Bytes")], lambda spec: paper.value("Table 12", spec, "bytes_per_token"))
+    planned = cost.plan([job, Tokens("Bytes")], paper.bytes_per_token, cost.GPU)
     (found,) = planned["runs"]
     assert planned["others"] == {"tokens": 2}  # one is needed by the run
     assert (found["steps"], found["warm_up"], found["batch"], found["seed"]) == (200_000, 10_000, 256, 3)
@@ -319,31 +354,41 @@ def test_the_cost_of_a_run_counted_otherwise():
     assert found["bytes"] == pytest.approx(5.31 * 26_214_400_000)
     flops, with_output = by_hand("25m", 65_537, 512, 256, 200_000)
     assert (found["flops"], found["flops_with_output"]) == (flops, with_output)
-    assert found["days"] == pytest.approx(with_output / 4e14 / 86_400)
-    assert planned["sum"]["days"] == found["days"]
+    assert found["hours"] == pytest.approx(with_output / 4e14 / 3600)
+    assert planned["sum"]["hours"] == found["hours"]
     assert "after a linear warm-up, down to a tenth of it along half a cosine" in found["schedule"]
 
 
 def test_the_cost_of_equal_text_needs_bytes_a_token():
     scale = SCALES["laptop"]
-    jobs = [scale.trained("Bytes"), scale.trained("EqualInfoAC[b=24, v=256]")]
-    planned = cost.plan(jobs, lambda spec: paper.value("Table 12", spec, "bytes_per_token"))
+    jobs = [scale.trained("Bytes"), scale.trained("EqualInfoAC[b=40, v=256]")]
+    planned = cost.plan(jobs, paper.bytes_per_token, cost.GPU)
     known, unknown = planned["runs"]
     assert known["steps"] == round(scale.amount / (128 * 16))
     assert [unknown[name] for name in ("steps", *cost.SUMS)] == [None] * 6
     assert (planned["unknown"], planned["sum"]["tokens"]) == (1, known["tokens"])
     shown = cost.show(planned)
     assert "1 runs whose bytes per token are not known yet" in shown
-    assert re.search(r"EqualInfoAC\[b=24, v=256\] +tiny +0 +–( +–)+$", shown, re.M)
+    assert re.search(r"EqualInfoAC\[b=40, v=256\] +tiny +0 +–( +–)+$", shown, re.M)
+
+
+def test_all_that_trains_is_in_the_plan():
+    """Each kind of job whose cost is in FLOPs of training says what it trains."""
+    asked = registry.jobs(registry.EXPERIMENTS, SCALES["smoke"])
+    planned = cost.plan(asked, lambda spec: 2.0, cost.CORE)
+    kinds = {run["kind"] for run in planned["runs"]}
+    assert kinds == {"trained", "places", "task", "spelling", "windowsm1"}
+    assert not kinds & planned["others"].keys()
+    assert planned["unknown"] == 0
 
 
 def test_seeds_of_one_run_are_one_line():
     scale = SCALES["paper"]
     jobs = [scale.trained("Bytes", size, seed) for size in scale.sizes for seed in scale.seeds]
-    shown = cost.show(cost.plan(jobs, lambda spec: 1.0))
+    shown = cost.show(cost.plan(jobs, lambda spec: 1.0, cost.GPU))
     assert len(re.findall(r"^trained +Bytes +\w+ +0 1 2 3 4 +200,000 +10,000 ", shown, re.M)) == 4
     assert "In sum 20 runs of training" in shown
-    assert "at 4e+14 FLOPs a second, which is assumed" in shown
+    assert "of which 4e+14 FLOPs a second are assumed" in shown
     assert "Context 512 tokens, batch 256 sequences, adamw, learning rate 0.00" in shown
 
 
@@ -374,8 +419,9 @@ def test_a_plan_is_printed_and_nothing_is_run(planned_toys, capsys, options):
     code, out, _ = run(capsys, "reproduce", *options, "--json")
     found = json.loads(out)
     assert [each["seed"] for each in found["runs"]] == [0, 1]
-    assert found["flops_per_second"] == 4e14
-    assert found["sum"]["days"] == sum(each["days"] for each in found["runs"])
+    assert found["flops_per_second"] == (4e14 if "paper" in options else 4e10)
+    assert found["sum"]["hours"] == sum(each["hours"] for each in found["runs"])
+    assert bool(found["departures"]) == ("paper" in options)
     assert list(planned_toys.iterdir()) == []
 
 
@@ -485,7 +531,7 @@ def test_too_little_text(toys, monkeypatch, capsys):
     assert code == 2
     failed, missing = err.splitlines()[-2:]
     assert failed.startswith("eiwref: trained (tokenizer=Bytes, size=mini, ")
-    assert failed.endswith(f"the text is {context - 1} symbols long, shorter than one piece of {context}")
+    assert f"the text is {context - 1} symbols long, shorter than one piece of {context}; give more" in failed
     assert missing == "eiwref: figure1: is not made, as some of its runs failed"
     assert (toys / "out" / "figure2.json").exists()
     (toys / "text").write_bytes(b"x" * (context - 1))

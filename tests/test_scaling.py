@@ -12,7 +12,7 @@ from eiwref.files import data_path
 from eiwref.reproduce import page, ratios, scaling, scaling_claims, variants
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED
 from eiwref.reproduce.grid import Grid
-from eiwref.reproduce.judging import gap_trend
+from eiwref.reproduce.judging import gap_trend, towards
 from eiwref.reproduce.material import Material
 from eiwref.reproduce.scales import SCALES
 from eiwref.reproduce.tokens import Tokens, Trimmed
@@ -222,9 +222,11 @@ def test_a_trend_says_where_the_gap_goes():
 
     found = gap_trend("A less B", [row("tiny", 3.0, 5.0), row("small", 2.0, 4.0)], [row("tiny", 1.0, 2.0)] * 2)
     assert found == (
-        "A less B by size: +2.000 (tiny), +1.000 (small); "
-        "A less B after a quarter of the training and at its end: +2.000, +1.000 (small)"
+        "A less B by size: +2.000 (tiny), +1.000 (small), towards the claim; "
+        "A less B after a quarter of the training and at its end: +2.000, +1.000 (small), towards the claim"
     )
+    assert towards([1.0, 3.0, 1.0]) == towards([2.0]) == "no trend"
+    assert (towards([1, 2]), towards([1, 2], "lower")) == ("towards the claim", "away from the claim")
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)

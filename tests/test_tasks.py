@@ -252,7 +252,7 @@ def test_places_are_judged():
     assert judged(positions, windows_learned(order, above), "C17").verdict == REPRODUCED
     assert judged(positions, windows_learned(order, above[::-1]), "C17").verdict == NOT_AT_THIS_SCALE
     few = judged(positions, windows_learned([0.3, *[None] * 7], above), "C17")
-    assert (few.verdict, few.trend) == (NOT_AT_THIS_SCALE, "places unlocked: s 1")
+    assert (few.verdict, few.trend) == (NOT_AT_THIS_SCALE, "places unlocked: s 1, no trend")
     assert judged(positions, windows_learned([None, 0.2, *order[2:]], above), "C17").verdict == CONTRADICTED
     two_late = [0.4, 0.2, None, 0.9, *[None] * 4]
     assert judged(positions, windows_learned(two_late, above), "C17").verdict == NOT_AT_THIS_SCALE

@@ -32,6 +32,16 @@ def values() -> dict[tuple[str, str, str, str], float]:
     }
 
 
+def bytes_per_token(tokenizer: str) -> float | None:
+    """From whichever table has it, of any size, as it hangs on none; the paper's plain windows are greedy."""
+    named = tokenizer.replace(", windows=greedy", "")
+    named = named.partition("[")[0] if "Piece" in named else named
+    found = (
+        each for (_, name, _, quantity), each in values().items() if (name, quantity) == (named, "bytes_per_token")
+    )
+    return next(found, None)
+
+
 def value(table: str, tokenizer: str, quantity: str, size: str = "") -> float | None:
     """One figure, None where the paper gives none; a `SentencePiece` of any vocabulary stands for the paper's."""
     return values().get(

@@ -8,8 +8,11 @@ import json
 import platform
 import zlib
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+
+from threadpoolctl import threadpool_info
 
 from eiwref.backend import cores
 from eiwref.errors import EiwrefError
@@ -32,11 +35,10 @@ class Result:
     def save(self, path: str | Path) -> None:
         write_bytes(path, (json.dumps(asdict(self), indent=1) + "\n").encode("ascii"))
 
-    def heading(self) -> list[str]:
+    def heading(self, time: str = "{seconds:.0f} s on {cores} cores") -> list[str]:
         """How a page about it begins: title, command, time, machine and versions."""
-        versions = ", ".join(f"{name} {value}" for name, value in self.environment.items() if name != "cores")
-        made = f"`{self.command}`, {self.seconds:.0f} s on {self.environment['cores']} cores, {versions}."
-        return [f"# {self.title}", "", made, ""]
+        took = time.format(seconds=self.seconds, cores=self.environment["cores"])
+        return [f"# {self.title}", "", f"`{self.command}`, {took}, {versions(self.environment)}.", ""]
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":
@@ -46,13 +48,38 @@ class Result:
             raise EiwrefError(f"{path}: is not a saved result") from None
 
 
+def versions(environment: dict) -> str:
+    """The machine and the versions, in words."""
+    return ", ".join(f"{name} {value}" for name, value in environment.items() if name != "cores")
+
+
 def environment() -> dict:
     """The versions and the machine that a figure may depend on."""
+    libraries = (each for each in threadpool_info() if each["user_api"] == "blas")
     return {
         "eiwref": metadata.version("eiwref"),
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
+        "blas": ", ".join(
+            sorted(
+                {
+                    f"{each['internal_api']} {each['version']} {each.get('architecture', '')}".strip()
+                    for each in libraries
+                }
+            )
+        ),
         "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
         "cores": cores(),
     }
+
+
+@cache
+def _processor() -> str:
+    """Its name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

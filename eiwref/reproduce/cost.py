@@ -1,46 +1,56 @@
-"""What a reproduction would take, told before anything is run: each training run's settings, FLOPs and days.
+"""What a reproduction would take, told before anything is run: each training run's settings, FLOPs and hours.
 
 FLOPs of training are 6 x parameters x tokens, without embeddings, as the paper counts; those with the output layer
-stand beside them and make the days. Left out: tokenizing, where M1 runs at every byte, and evaluation.
+stand beside them and make the hours. Left out: tokenizing, where M1 runs at every byte, and evaluation.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from eiwref.reproduce.grid import Job
+from eiwref.reproduce.grid import Job, Training
 from eiwref.reproduce.page import cell
 from eiwref.run import Plan
 from eiwref.show import table
 
-FLOPS_PER_SECOND = 4e14
-"""Assumed of one device of the H200's class, sustained: about 40 % of what it can do in 16 bits."""
+
+class Device(NamedTuple):
+    """What a plan's time is told of."""
+
+    name: str
+    flops_per_second: float  # sustained
+
+
+GPU = Device("one device of the H200's class", 4e14)  # assumed: about 40 % of what it can do in 16 bits
+CORE = Device("one core of a laptop", 4e10)  # runs of scale laptop did 3.7e10 to 7.2e10 on one with AVX-512
 
 COLUMNS = (
     *(("kind", "job", ""), ("tokenizer", "tokenizer", ""), ("size", "size", ""), ("seeds", "seeds", "")),
     *(("steps", "steps", ","), ("warm_up", "warm-up", ","), ("tokens", "tokens each", ".3g")),
     *(("bytes_per_token", "bytes/token", ".2f"), ("bytes", "text each, bytes", ".3g")),
     *(("flops", "FLOPs each", ".3g"), ("flops_with_output", "with output layer", ".3g")),
-    ("days", "days, all seeds", ".3g"),
+    ("hours", "hours, all seeds", ".3g"),
 )
-SUMS = ("tokens", "bytes", "flops", "flops_with_output", "days")
+SUMS = ("tokens", "bytes", "flops", "flops_with_output", "hours")
 
 
-def plan(jobs: Iterable[Job], bytes_per_token: Callable[[str], float | None]) -> dict:
+def plan(jobs: Iterable[Job], bytes_per_token: Callable[[str], float | None], device: Device) -> dict:
     """`runs`: a dict each run of training; `sum` of them; `others`: how many jobs of each kind train nothing.
 
     What hangs on bytes per token that are not known is None, and is missing in the sum (`unknown` says how often).
     """
     runs, others = [], Counter()
-    for job in _with_needs(jobs):
+    for job in with_needs(jobs):
         name = getattr(job, "tokenizer", None)
         ratio = None if name is None else bytes_per_token(name)
         training = job.training(ratio)
         if training is None:
             others[job.describe()["kind"]] += 1
         else:
-            runs.append(_run(job, training.config, training.plan, ratio))
+            runs.append(_run(job, training, ratio, device))
     return {
-        "flops_per_second": FLOPS_PER_SECOND,
+        "device": device.name,
+        "flops_per_second": device.flops_per_second,
         "runs": runs,
         "sum": {name: sum(run[name] or 0 for run in runs) for name in SUMS},
         "unknown": sum(any(run[name] is None for name in SUMS) for run in runs),
@@ -48,7 +58,7 @@ def plan(jobs: Iterable[Job], bytes_per_token: Callable[[str], float | None]) ->
     }
 
 
-def _with_needs(jobs: Iterable[Job]) -> list[Job]:
+def with_needs(jobs: Iterable[Job]) -> list[Job]:
     """The jobs and what they need, each once."""
     found, waiting = {}, list(jobs)
     while waiting:
@@ -59,13 +69,15 @@ def _with_needs(jobs: Iterable[Job]) -> list[Job]:
     return list(found)
 
 
-def _run(job: Job, config, how: Plan | None, ratio: float | None) -> dict:
+def _run(job: Job, training: Training, ratio: float | None, device: Device) -> dict:
+    config, how, text = training
     settings = job.describe()
+    of = settings.get("m2", settings)  # whose training goes on
     made = {
         "kind": settings["kind"],
         "job": settings,
-        "tokenizer": settings.get("tokenizer"),
-        "size": settings.get("size"),
+        "tokenizer": of.get("tokenizer"),
+        "size": of.get("size"),
         "seed": settings.get("seed"),
         "context": config.context,
         "parameters": config.parameters,
@@ -75,6 +87,8 @@ def _run(job: Job, config, how: Plan | None, ratio: float | None) -> dict:
     if how is None:
         return made | dict.fromkeys(("batch", "steps", "warm_up", "schedule", *SUMS))
     tokens = how.steps * how.batch * config.context
+    if text is None and ratio is not None:
+        text = round(tokens * ratio)
     with_output = 6 * (config.parameters + made["output_parameters"]) * tokens
     return made | {
         "batch": how.batch,
@@ -82,10 +96,10 @@ def _run(job: Job, config, how: Plan | None, ratio: float | None) -> dict:
         "warm_up": how.warm_up,
         "schedule": _schedule(how),
         "tokens": tokens,
-        "bytes": None if ratio is None else round(tokens * ratio),
+        "bytes": text,
         "flops": 6 * config.parameters * tokens,
         "flops_with_output": with_output,
-        "days": with_output / FLOPS_PER_SECOND / 86_400,
+        "hours": with_output / device.flops_per_second / 3600,
     }
 
 
@@ -93,7 +107,7 @@ def _schedule(how: Plan) -> str:
     """Of the learning rate, see `Plan.learning_rate_at`."""
     if how.optimizer == "adafactor":
         return "adafactor, learning rate 1/sqrt(step) after the warm-up"
-    rate = f"learning rate {how.learning_rate}"
+    rate = f"learning rate {how.learning_rate:.3g}"
     return f"{how.optimizer}, {rate} after a linear warm-up, down to a tenth of it along half a cosine"
 
 
@@ -122,8 +136,8 @@ def show(planned: dict) -> str:
 
 def _line(runs: list[dict]) -> dict:
     seeds = " ".join(str(run["seed"]) for run in runs if run["seed"] is not None)
-    days = None if runs[0]["days"] is None else sum(run["days"] for run in runs)
-    return runs[0] | {"seeds": seeds or None, "days": days}
+    hours = None if runs[0]["hours"] is None else sum(run["hours"] for run in runs)
+    return runs[0] | {"seeds": seeds or None, "hours": hours}
 
 
 def _in_sum(planned: dict) -> str:
@@ -132,8 +146,8 @@ def _in_sum(planned: dict) -> str:
         f"In sum {len(planned['runs'])} runs of training, {total['tokens']:.3g} tokens, "
         f"{total['bytes']:.3g} bytes of text, {total['flops']:.3g} FLOPs "
         f"({total['flops_with_output']:.3g} with the output layer): "
-        f"{total['days']:.3g} days on one device, at {planned['flops_per_second']:.0e} FLOPs a second, which is "
-        "assumed of one of the H200's class."
+        f"{total['hours']:.3g} hours ({total['hours'] / 24:.3g} days) on {planned['device']}, of which "
+        f"{planned['flops_per_second']:.0e} FLOPs a second are assumed. Tokenizing and evaluation come on top."
     )
     if unknown:
         sentence += f" Not in it, or not wholly: {unknown} runs whose bytes per token are not known yet."

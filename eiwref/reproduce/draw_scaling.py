@@ -45,27 +45,34 @@ def figure4(result: Result) -> bytes:
         colour, marker = _window(name) if "EqualInfo" in name else _family(name)
         _paper(axes, own[0], marker)
         _line(axes, own, "bytes_per_token", colour, marker, _short(name), is_joined=False)
+    _name_the_paper(axes)
     _axes(axes, STEPS, "Bits/byte over what one step yields (as in Figure 4)")
     _legend(figure, axes)
     return png(figure)
 
 
 def figure5(result: Result) -> bytes:
-    """Windows by bits/byte and by bits/token."""
-    figure = _figure(12.5, 5.6)
-    left, right = figure.subplots(1, 2)
+    """Windows by bits/byte, with M1 counted and without, and by bits/token."""
+    figure = _figure(16, 5.6)
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1.4, 1, 1.4])
+    middle.sharey(left)
     for name, own in _by_method(result.rows):
         colour, marker = _window(name)
-        if "v=256" in name:
-            _paper(left, own[0], marker)
-        for axes, y in ((left, "bits_per_byte"), (right, "bits_per_token")):
-            shown = own if y == "bits_per_byte" else [_per_bit(row) for row in own]
-            x = "flops_per_byte" if axes is left else "flops_per_byte_of_m2"
-            _line(axes, shown, x, colour, marker, _short(name), y)
+        _paper(left, own[0], marker)
+        _paper(right, own[0], marker, "paper_token_points")
+        _line(left, own, "flops_per_byte", colour, marker, _short(name))
+        _line(middle, own, "flops_per_byte_of_m2", colour, marker, _short(name))
+        shares = [_per_bit(row) for row in own]
+        _line(right, shares, "flops_per_byte_of_m2", colour, marker, _short(name), "bits_per_token")
     for row in {row["uniform"]: row for row in result.rows}.values():
-        left.axhline(row["uniform"], color=_window(row["tokenizer"])[0], linewidth=0.9, linestyle="--")
+        for axes in (left, middle):
+            axes.axhline(row["uniform"], color=_window(row["tokenizer"])[0], linewidth=0.9, linestyle="--")
     right.axhline(1.0, color=GREY, linewidth=0.9, linestyle="--")
+    _name_the_paper(left)
+    left.plot([], [], "--", color=GREY, label="uniform, in the window's colour")
     _axes(left, FLOPS, "Windows by bits/byte (as in Figure 5)", is_log=True)
+    _axes(middle, OF_M2, "M1 left out", is_log=True)
+    middle.set_ylabel("")
     _axes(right, OF_M2, "by bits/token, of the bits a token has", is_log=True)
     right.set_ylabel("M2's bits for each bit of a token (1: nothing is known)")
     _legend(figure, left)
@@ -75,20 +82,25 @@ def figure5(result: Result) -> bytes:
 def figure6(result: Result) -> bytes:
     """Vocabularies, for what is equal at this scale and for equal tokens."""
     rows = [row for row in result.rows if "b=64" not in row["tokenizer"] and "b=128" not in row["tokenizer"]]
-    figure = _figure(11, 6)
-    axes = figure.subplots()
+    figure = _figure(13.5, 6)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.7, 1])
     unit = rows[0]["unit"]
     for name, own in _by_method(row for row in rows if row["matched"] == row["unit"]):
         colour, marker = _window(name) if "EqualInfo" in name else _family(name)
-        _paper(axes, own[0], marker)
-        _line(axes, own, "flops_per_byte", colour, marker, _short(name))
+        _paper(left, own[0], marker)
+        _line(left, own, "flops_per_byte", colour, marker, _short(name))
+        _line(right, own, "flops_per_byte_of_m2", colour, marker, _short(name))
     for row in rows:
         if row["matched"] != row["unit"] and row["bits_per_byte"] is not None:
             colour, _ = _window(row["tokenizer"]) if "EqualInfo" in row["tokenizer"] else _family(row["tokenizer"])
             label = f"{_short(row['tokenizer'])}, for as many tokens as v=256"
-            axes.plot(row["flops_per_byte"], row["bits_per_byte"], "*", color=colour, markersize=13, label=label)
-    _axes(axes, FLOPS, f"Vocabularies of 256 and 65k for equal {unit} (as in Figure 6)", is_log=True)
-    _legend(figure, axes)
+            for axes, x in ((left, "flops_per_byte"), (right, "flops_per_byte_of_m2")):
+                axes.plot(row[x], row["bits_per_byte"], "*", color=colour, markersize=13, label=label)
+    _name_the_paper(left)
+    _axes(left, FLOPS, f"Vocabularies of 256 and 65k for equal {unit}, M1 counted (as in Figure 6)", is_log=True)
+    _axes(right, OF_M2, "M1 left out", is_log=True)
+    right.set_ylabel("")
+    _legend(figure, left)
     return png(figure)
 
 
@@ -122,12 +134,28 @@ def matched(result: Result) -> bytes:
 
 def resets(result: Result) -> bytes:
     """Figure 12: M1 begun afresh at each window, at every other, never."""
-    return _variants(result, "reset", "M1 begun afresh less often (as in Figure 12)", (BLUE, ORANGE, RED))
+    figure = _figure(10, 5.6)
+    axes = figure.subplots()
+    _variants(axes, result, "reset", "M1 begun afresh less often (as in Figure 12)", (BLUE, ORANGE, RED))
+    axes.set_ylim(bottom=0)
+    _legend(figure, axes)
+    return png(figure)
 
 
 def delay(result: Result) -> bytes:
-    """Figure 14: what becomes of a byte that adds only zeros."""
-    return _variants(result, "windows", "Three ways to end a window (as in Figure 14)", (BLUE, RED, ORANGE))
+    """Figure 14: what becomes of a byte that adds only zeros; the paper's sizes over what they cost."""
+    figure = _figure(13.5, 5.8)
+    left, right = figure.subplots(1, 2, sharey=True)
+    colours = (BLUE, RED, ORANGE)
+    _variants(left, result, "windows", "Three ways to end a window", colours)
+    for row, (colour, marker) in zip(result.rows, _styles(result, "windows", colours), strict=True):
+        _paper(right, row, marker)
+        _line(right, [row], "flops_per_byte", colour, marker, None)
+    _axes(right, FLOPS, "over what they cost (as in Figure 14)", is_log=True)
+    right.set_ylabel("")
+    left.set_ylim(bottom=0)
+    _legend(figure, left)
+    return png(figure)
 
 
 def window24(result: Result) -> bytes:
@@ -170,7 +198,7 @@ def _two_costs(rows: list[dict], title: str, style: Style) -> bytes:
         if "v=65k" not in name and name != "Bytes":
             for axes in (left, right):
                 axes.axhline(own[0]["uniform"], color=colour, linewidth=0.9, linestyle="--", alpha=0.8)
-    left.plot([], [], "o-", color=GREY, label="the paper, same markers")
+    _name_the_paper(left)
     left.plot([], [], "--", color=GREY, label="uniform, in the method's colour")
     _axes(left, FLOPS, f"M1 counted (as in {title.removesuffix(',')})", is_log=True)
     _axes(right, OF_M2, "M1 left out", is_log=True)
@@ -184,14 +212,16 @@ def _two_costs(rows: list[dict], title: str, style: Style) -> bytes:
     return png(figure)
 
 
-def _variants(result: Result, option: str, title: str, colours: tuple[str, ...]) -> bytes:
-    """Bits/byte of variants over bytes/step, with what uniform ids would have, and the paper's."""
-    figure = _figure(10, 5.6)
-    axes = figure.subplots()
+def _styles(result: Result, option: str, colours: tuple[str, ...]) -> list[tuple[str, str]]:
+    """(colour, marker) of each row, by its value of the option."""
     names = list(dict.fromkeys(row[option] for row in result.rows))
     styles = dict(zip(names, zip(colours, "osv", strict=False), strict=False))
-    for row in result.rows:
-        colour, marker = styles[row[option]]
+    return [styles[row[option]] for row in result.rows]
+
+
+def _variants(axes, result: Result, option: str, title: str, colours: tuple[str, ...]) -> None:
+    """Bits/byte of variants over bytes/step, with what uniform ids would have, and the paper's."""
+    for row, (colour, marker) in zip(result.rows, _styles(result, option, colours), strict=True):
         face = "white" if "v=65k" in row["tokenizer"] else colour
         x, bits, label = (
             row["bytes_per_token"],
@@ -210,9 +240,6 @@ def _variants(result: Result, option: str, title: str, colours: tuple[str, ...])
     axes.plot([], [], "_", color=GREY, markersize=14, markeredgewidth=2, label="uniform")
     axes.plot([], [], "o", color=GREY, label=f"the paper, {result.rows[0]['paper_size']}, same markers")
     _axes(axes, STEPS, title)
-    axes.set_ylim(bottom=0)
-    _legend(figure, axes)
-    return png(figure)
 
 
 def _line(axes, rows, x, colour, marker, label, y="bits_per_byte", is_joined=True) -> None:
@@ -234,12 +261,16 @@ def _line(axes, rows, x, colour, marker, label, y="bits_per_byte", is_joined=Tru
     )
 
 
-def _paper(axes, row: dict, marker: str) -> None:
+def _paper(axes, row: dict, marker: str, points: str = "paper_points") -> None:
     """The paper's points of the method, behind ours."""
-    if row["paper_points"]:
+    if row[points]:
         face = "white" if "v=65k" in row["tokenizer"] else GREY
         style = {"color": GREY, "markerfacecolor": face, "markersize": 5, "linewidth": 1}
-        axes.plot(*zip(*row["paper_points"], strict=True), marker + "-", zorder=1, **style)
+        axes.plot(*zip(*row[points], strict=True), marker + "-", zorder=1, **style)
+
+
+def _name_the_paper(axes) -> None:
+    axes.plot([], [], "o-", color=GREY, label="the paper, same markers")
 
 
 def _per_bit(row: dict) -> dict:

@@ -8,15 +8,19 @@ paper: estimates that need the sample drawn anew.
 
 import numpy as np
 
+from eiwref.errors import EiwrefError
+
 
 def plug_in(counts: np.ndarray) -> float:
-    """Bits of entropy if the shares of what was seen were probabilities.
+    """Bits of entropy if the shares of what was seen were probabilities; raises `EiwrefError` if nothing was.
 
     >>> plug_in(np.array([2, 1, 1, 0]))
     1.5
     """
     seen = counts[counts > 0]
     total = seen.sum()
+    if not total:
+        raise EiwrefError("a part of the text is too short to count anything in it, give more text")
     return float(np.log2(total) - (seen * np.log2(seen)).sum() / total)
 
 

@@ -7,6 +7,19 @@ from eiwref.experiments.result import Result
 from eiwref.reproduce.grid import Grid, Job
 from eiwref.reproduce.scales import Scale
 
+# What a network saw, and what that cost; columns and what they mean.
+SEEN = (
+    ("tokens_seen", "tokens seen", ","),
+    ("bytes_seen", "bytes seen", ","),
+    ("training_flops_with_softmax", "training FLOPs", ".2e"),
+)
+SEEN_UNITS = {
+    "tokens_seen": "in training, of one seed",
+    "bytes_seen": "the text they stand for",
+    "training_flops": "6 x parameters a token seen",
+    "training_flops_with_softmax": "the same with the output layer",
+}
+
 
 @dataclass(frozen=True)
 class Experiment:

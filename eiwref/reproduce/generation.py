@@ -21,7 +21,8 @@ from eiwref.coding.bits import from_tokens
 from eiwref.m2 import M2, text_of
 from eiwref.nn import sizes
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
-from eiwref.reproduce.experiment import Experiment
+from eiwref.reproduce.draw_pairs import Panel, pairs
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
 from eiwref.reproduce.judging import LARGE_ONLY, verdict
 from eiwref.reproduce.scales import Scale
@@ -191,8 +192,7 @@ def _compared(equal: str, spec: str, size: str, found: dict, over_bytes: float, 
         "both_learned": found["bits_per_byte"] < unigram[spec] and over_bytes < unigram[BYTES],
         "flops_per_byte": found["flops_per_byte_of_m2"],
         "flops_per_byte_with_m1": found["flops_per_byte"],
-        "training_flops": found["training_flops_with_softmax"],
-        "tokens_seen": found["tokens_seen"],
+        **{name: found[name] for name in SEEN_UNITS},
     }
 
 
@@ -247,6 +247,12 @@ EXPERIMENTS = (
             ("times_bytes", "times bytes'", ".2f"),
             ("times_bytes_by_m1", "by M1", ".2f"),
         ),
+        draw=pairs(
+            "How fast M2s write, texts side by side",
+            ("tokenizer", "size", "texts"),
+            Panel("bytes_per_second", "bytes/s", form=",.0f", scale="log"),
+            Panel("times_bytes", "times the bytes/s of an M2 over bytes"),
+        ),
         notes=(
             "times are of one machine, and of small M2s, whose steps cost more in Python than in products",
             "the codebook is grown before the clock starts, once for an M1",
@@ -265,8 +271,7 @@ EXPERIMENTS = (
             "both_learned": "whether both M2s predict better than the frequencies of their tokens do",
             "flops_per_byte": "of M2 in inference, without the output layer; a codebook decodes without M1",
             "flops_per_byte_with_m1": "the paper's count, M1 at every byte if it is a network",
-            "training_flops": "with the output layer",
-            "tokens_seen": "in training",
+            **SEEN_UNITS,
         },
         columns=(
             ("equal", "equal FLOPs of", ""),
@@ -280,6 +285,12 @@ EXPERIMENTS = (
             ("both_learned", "both learned", ""),
             ("flops_per_byte", "FLOPs/byte", ",.0f"),
             ("flops_per_byte_with_m1", "with M1", ",.0f"),
+            *SEEN,
+        ),
+        draw=pairs(
+            "Perplexity at equal cost",
+            ("tokenizer", "size", "equal"),
+            Panel("perplexity", "perplexity a byte (lower is better)", "perplexity_of_bytes", "M2 over bytes"),
         ),
         notes=(
             "where windows cost fewer FLOPs/byte than the smallest M2 over bytes, they are held against that one",

@@ -51,10 +51,14 @@ except ImportError:  # Windows
 
 
 class Training(NamedTuple):
-    """The network that a job trains, and how; no plan where that hangs on bytes per token, which are not known."""
+    """The network that a job trains, and how; no plan where that hangs on bytes per token, which are not known.
+
+    `text`: bytes that it sees, if they are not those of all its tokens.
+    """
 
     config: Config
     plan: Plan | None
+    text: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class Grid:
 
     def stale(self) -> list[str]:
         """The names of results in `out` that are of another version, other text or another M1, or damaged."""
-        known = _versions().items()
+        known = versions().items()
         return [path.name for path in sorted(self._runs.glob("*.json")) if not self._is_current(path, known)]
 
     def _is_current(self, path: Path, known) -> bool:
@@ -294,7 +298,7 @@ def _grid(out: Path, material: Material) -> Grid:
     return Grid(out, material)
 
 
-def _versions() -> dict[str, int]:
+def versions() -> dict[str, int]:
     """{kind: version} of all kinds of jobs that are known here."""
     kinds, waiting = {}, [Job]
     while waiting:

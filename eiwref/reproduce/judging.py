@@ -5,8 +5,9 @@ in runs as large as the paper's: its sizes, and at least a third of its tokens. 
 with a word on where the figure goes from the smaller size to the larger and from less training to more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
+from operator import itemgetter
 
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Judgement, Rows
 from eiwref.reproduce.statistics import welch
@@ -93,23 +94,38 @@ def at_sizes(rows: list[dict], name: str = "bits_per_byte") -> str:
     return ", ".join(f"{row[name]:.3f} ({row['size']})" for row in rows)
 
 
-def gap_trend(what: str, first: list[dict], second: list[dict]) -> str:
-    """How bits/byte of one method less another's move with size and with training; alone for one size."""
+def towards(values: Iterable[float], wanted: str = "higher") -> str:
+    """Whether values, as scale rises, speak for a claim that wants them "higher" or "lower"; one says nothing."""
+    first, last = itemgetter(0, -1)(list(values))
+    if first == last:
+        return "no trend"
+    return "towards the claim" if (last > first) == (wanted == "higher") else "away from the claim"
+
+
+def gap_trend(what: str, first: list[dict], second: list[dict], wanted: str = "lower") -> str:
+    """How bits/byte of one method less another's move with size and with training; alone for one size.
+
+    `wanted`: where the claim wants the gap to go.
+    """
     pairs = list(zip(first, second, strict=True))
     parts = []
     if len(pairs) > 1:
-        gaps = ", ".join(f"{a['bits_per_byte'] - b['bits_per_byte']:+.3f} ({a['size']})" for a, b in pairs)
-        parts.append(f"{what} by size: {gaps}")
+        gaps = [a["bits_per_byte"] - b["bits_per_byte"] for a, b in pairs]
+        shown = ", ".join(f"{gap:+.3f} ({a['size']})" for gap, (a, _) in zip(gaps, pairs, strict=True))
+        parts.append(f"{what} by size: {shown}, {towards(gaps, wanted)}")
     a, b = pairs[-1]
-    early, late = (_on_the_way(a, share) - _on_the_way(b, share) for share in (SHARE, 1.0))
-    parts.append(f"{what} after a quarter of the training and at its end: {early:+.3f}, {late:+.3f} ({a['size']})")
+    gaps = [_on_the_way(a, share) - _on_the_way(b, share) for share in (SHARE, 1.0)]
+    shown = ", ".join(f"{gap:+.3f}" for gap in gaps)
+    parts.append(
+        f"{what} after a quarter of the training and at its end: {shown} ({a['size']}), {towards(gaps, wanted)}"
+    )
     return "; ".join(parts)
 
 
-def own_trend(what: str, rows: list[dict], level: str = "uniform") -> str:
+def own_trend(what: str, rows: list[dict], level: str = "uniform", wanted: str = "lower") -> str:
     """The same for a method's bits/byte less its own uniform's or unigram's."""
     flat = [row | {"bits_per_byte": row[level], "curve": [[1.0, row[level]]]} for row in rows]
-    return gap_trend(what, rows, flat)
+    return gap_trend(what, rows, flat, wanted)
 
 
 def _on_the_way(row: dict, share: float) -> float:

@@ -16,16 +16,17 @@ from eiwref.errors import Diverged, EiwrefError
 from eiwref.experiments import paper
 from eiwref.files import read_bytes, write_bytes
 from eiwref.nn import sizes
-from eiwref.nn.transformer import Transformer
+from eiwref.nn.transformer import Config, Transformer
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
+from eiwref.reproduce.draw_pairs import Panel, pairs
 from eiwref.reproduce.examples import Examples, fit, score
-from eiwref.reproduce.experiment import Experiment
-from eiwref.reproduce.grid import Grid, Job, Place
-from eiwref.reproduce.judging import Missing, measured
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
+from eiwref.reproduce.grid import Grid, Job, Place, Training
+from eiwref.reproduce.judging import Missing, measured, towards
 from eiwref.reproduce.places import Places
 from eiwref.reproduce.scales import Scale
-from eiwref.reproduce.statistics import welch
-from eiwref.reproduce.trained import learning_rate, training_flops
+from eiwref.reproduce.statistics import deviation, welch
+from eiwref.reproduce.trained import learning_rate, seen, training_flops
 from eiwref.run import Plan
 
 AC, WINDOWS, BYTES = "AC[v=256]", "EqualInfoAC[b=16, v=256]", "Bytes"
@@ -100,8 +101,7 @@ class Task(Job):
         context = int(np.percentile(train.lengths(), 99))
         train, held_out = train.cut(context), held_out.cut(context)
         network = Transformer(sizes.config(self.size, 2 * IDS + 1, context), place.xp)
-        steps = max(1, self.seen // self.batch)
-        plan = Plan(steps, self.batch, "adamw", learning_rate(network.config), max(1, steps // 20), self.seed)
+        plan = self.plan(network.config)
         params, curve = network.init(np.random.default_rng(self.seed)), []
         try:
             for step, newest in fit(network, params, train, plan, MOMENTS):
@@ -117,10 +117,23 @@ class Task(Job):
             "nats": float(nats[held_out.wanted].mean()),
             "outputs": int(held_out.wanted.sum()),
             "curve": curve,  # (step, accuracy)
-            "steps": steps,
+            "steps": plan.steps,
             "different_examples": len(train.rows),
             "parameters": network.config.parameters,
         }
+
+    def plan(self, config: Config) -> Plan:
+        """Every example once or more."""
+        steps = max(1, self.seen // self.batch)
+        return Plan(steps, self.batch, "adamw", learning_rate(config), max(1, steps // 20), self.seed)
+
+    def training(self, bytes_per_token):
+        """As if each text had as many tokens as the mean; a code of so little text has more."""
+        if bytes_per_token is None:
+            return Training(sizes.config(self.size, 2 * IDS + 1, self.text_bytes), None)
+        tokens = 0 if self.task == ALONE else round(self.text_bytes / bytes_per_token)
+        config = sizes.config(self.size, 2 * IDS + 1, self.text_bytes + tokens)
+        return Training(config, self.plan(config), self.seen * self.text_bytes)
 
     def examples(self, arrays, split: str) -> Examples:
         """The rows of this task."""
@@ -172,6 +185,8 @@ def _table5(scale: Scale, grid: Grid) -> list[dict]:
                     "nats": float(np.mean([run["nats"] for run in runs])) if runs else None,
                     "late_accuracy": float(np.mean(late)) if runs and None not in late else None,
                     "accuracies": accuracies,
+                    "std": deviation(accuracies) if len(accuracies) > 1 else None,
+                    **_seen(grid, _task(scale, tokenizer, task, size, scale.seeds[0])),
                     "p": None if test is None else test.p,
                     "nats_by_seed": [run["nats"] for run in runs],
                     "different_examples": each[0]["different_examples"],
@@ -180,6 +195,13 @@ def _table5(scale: Scale, grid: Grid) -> list[dict]:
                 }
             )
     return rows
+
+
+def _seen(grid: Grid, job: Task) -> dict:
+    """Of one task, its tokens counted at the mean of its examples."""
+    (pairs_job,) = job.needs()
+    train = grid.result(pairs_job)["train"]
+    return seen(job.training(job.text_bytes * train["examples"] / train["tokens"]))
 
 
 def _bits_job(scale: Scale, size: str) -> Places:
@@ -196,10 +218,11 @@ def _bits(scale: Scale, grid: Grid) -> list[dict]:
                 "size": size,
                 "parameters": found["parameters"],
                 "bits_seen": found["tokens_seen"],
+                **{name: found[name] for name in SEEN_UNITS},
                 "accuracy": last["accuracy"][0],
                 "nats": last["nats"][0],
                 "uniform_nats": log(2),
-                "paper_nats": paper.value("Section 5.1", "AC[v=2]", "nats", size),
+                "paper_nats": paper.value("Section 5.1", "AC[v=2]", "nats", "25m"),
             }
         )
     return rows
@@ -214,6 +237,7 @@ EXPERIMENTS = (
         units={
             "bits_seen": "tokens seen in training, a bit each",
             "accuracy": "% of held-out bits, ends of documents left out",
+            **SEEN_UNITS,
             "nats": "nats a bit, on the same",
             "uniform_nats": "the natural logarithm of 2",
         },
@@ -224,6 +248,14 @@ EXPERIMENTS = (
             ("accuracy", "accuracy, %", ".2f"),
             ("nats", "nats/bit", ".4f"),
             ("uniform_nats", "uniform", ".4f"),
+            ("paper_nats", "the paper's, 25m", ".4f"),
+            *SEEN[1:],
+        ),
+        draw=pairs(
+            "Single bits of AC (section 5.1)",
+            ("size",),
+            Panel("nats", "nats a bit", "uniform_nats", "uniform: ln 2", form=".5f", least=0.01),
+            Panel("accuracy", "accuracy, % (half by guessing)", least=10),
         ),
         notes=("the paper trains its 25m and 403m to convergence, ours see as many tokens as an M2 over bytes",),
     ),
@@ -241,6 +273,8 @@ EXPERIMENTS = (
             "accuracies": "by seed",
             "p": "of Welch's test against the accuracies of bytes alone, two-sided",
             "nats_by_seed": "by seed",
+            "std": "standard deviation of the accuracy over seeds, points",
+            **SEEN_UNITS,
             "different_examples": "in the training text; if fewer than are seen, they come again",
         },
         columns=(
@@ -253,6 +287,15 @@ EXPERIMENTS = (
             ("paper_nats", "the paper's", ".3f"),
             ("late_accuracy", "later outputs, %", ".2f"),
             ("p", "p against bytes alone", ".2g"),
+            ("seeds", "seeds", "d"),
+            ("std", "std of accuracy", ".2f"),
+            *SEEN,
+        ),
+        draw=pairs(
+            "The coder as a task (as in Table 5)",
+            ("tokenizer", "task", "size"),
+            Panel("accuracy", "accuracy, %", "paper_accuracy", spread="std"),
+            Panel("late_accuracy", f"accuracy past the first {EARLY} outputs, %"),
         ),
         notes=(
             "texts are shorter than the paper's 1,024 bytes, so that the first few tokens, which hang on a few "
@@ -271,9 +314,10 @@ def _judge_bits(rows: Rows) -> Judgement:
         return Judgement(REPRODUCED, value)
     if min(nats.values()) < log(2) - 0.003:
         return Judgement(CONTRADICTED, value)
-    return Judgement(
-        NOT_AT_THIS_SCALE, value, f"nats/bit from the smaller M2 to the larger: {_arrow(nats.values())}"
+    trend = (
+        f"nats/bit from the smaller M2 to the larger: {_arrow(nats.values())}, {towards(nats.values(), 'lower')}"
     )
+    return Judgement(NOT_AT_THIS_SCALE, value, trend)
 
 
 @measured
@@ -288,9 +332,8 @@ def _judge_decompress(rows: Rows) -> Judgement:
         return Judgement(REPRODUCED, value)
     if ac >= 5 and ac >= windows:
         return Judgement(CONTRADICTED, value)
-    trend = (
-        f"the gain of windows from the smaller network to the larger: {_arrow(own for _, own in gains.values())}"
-    )
+    gained = [own for _, own in gains.values()]
+    trend = f"the gain of windows from the smaller network to the larger: {_arrow(gained)}, {towards(gained)}"
     return Judgement(NOT_AT_THIS_SCALE, value, trend)
 
 

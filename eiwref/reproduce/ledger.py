@@ -10,9 +10,9 @@ from itertools import combinations
 from pathlib import Path
 
 from eiwref.errors import EiwrefError
-from eiwref.experiments.result import Result
+from eiwref.experiments.result import Result, versions
 from eiwref.files import write_bytes
-from eiwref.reproduce import draw_ledger, page, registry
+from eiwref.reproduce import draw_ledger, grid, page, registry
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim
 
 VERDICTS = (REPRODUCED, NOT_AT_THIS_SCALE, CONTRADICTED)
@@ -31,6 +31,11 @@ def alike(one: Result, other: Result) -> bool:
     return _common(one) == _common(other) and all(
         others.get(kind, version) == version for kind, version in versions.items()
     )
+
+
+def is_current(result: Result) -> bool:
+    """Whether all jobs it is made of are of the versions that would be run now."""
+    return result.settings["versions"].items() <= grid.versions().items()
 
 
 def _common(result: Result) -> dict:
@@ -54,7 +59,7 @@ def make(results: dict[str, Result]) -> dict:
         "settings": _common(next(iter(results.values()))),
         "claims": [_entry(claim, rows, [results[name] for name in claim.needs]) for claim in judged],
         "not_judged": [
-            {"id": claim.id, "claim": claim.claim, "needs": list(claim.needs)}
+            {"id": claim.id, "claim": claim.claim, "rule": claim.rule, "needs": list(claim.needs)}
             for claim in registry.CLAIMS
             if claim not in judged
         ],
@@ -74,7 +79,12 @@ def _entry(claim: Claim, rows: dict[str, list[dict]], results: list[Result]) -> 
         "rule": claim.rule,
         "trend": judgement.trend,
         "seeds": sorted({seed for result in results for seed in result.settings["seeds"]}),
+        "fewest_seeds": min(
+            (row["seeds"] for result in results for row in result.rows if "seeds" in row), default=None
+        ),
         "command": shlex.join(["eiwref", "reproduce", claim.id, *options]),
+        "seconds": sum(result.seconds for result in results),
+        "environments": list(dict.fromkeys(versions(result.environment) for result in results)),
         "rests_on": [{"name": result.name, "title": result.title} for result in results],
     }
 
@@ -89,15 +99,21 @@ def write(results: dict[str, Result], folder: Path) -> dict:
     return ledger
 
 
-def redraw(folder: Path) -> dict:
-    """Page and picture of every result that lies in a folder, and the ledger, all made anew; nothing is run."""
-    results = saved(folder)
+def redraw(folder: Path) -> tuple[dict, list[str]]:
+    """Page and picture of every result that lies in a folder, and the ledger, all made anew; nothing is run.
+
+    Returns the ledger, and the names of results that were left out, as they are of another version.
+    """
+    everything = saved(folder)
+    results = {name: result for name, result in everything.items() if is_current(result)}
+    others = [name for name in everything if name not in results]
     if not results:
-        raise EiwrefError(f"{folder}: holds no results of eiwref reproduce")
+        of = f"but {', '.join(others)}, of another version" if others else "of eiwref reproduce"
+        raise EiwrefError(f"{folder}: holds no results {of}")
     for experiment in registry.EXPERIMENTS:
         if experiment.name in results:
             registry.draw(experiment, results[experiment.name], folder)
-    return write(results, folder)
+    return write(results, folder), others
 
 
 def counts(ledger: dict) -> dict[str, int]:
@@ -109,6 +125,7 @@ def counts(ledger: dict) -> dict[str, int]:
 def markdown(ledger: dict) -> str:
     """The page: how many ended how, a table of all claims, then each with its rule."""
     claims, others = ledger["claims"], ledger["not_judged"]
+    pictures = {experiment.name for experiment in registry.EXPERIMENTS if experiment.draw is not None}
     summary = ", ".join(f"{count} {verdict}" for verdict, count in counts(ledger).items())
     lines = [
         "# The paper's claims, each with its verdict",
@@ -129,11 +146,15 @@ def markdown(ledger: dict) -> str:
     lines.append("")
     if others:
         lines += ["Not judged, for want of results:", ""]
-        lines += [f"- {each['id']}, {each['claim']}: needs {', '.join(each['needs'])}" for each in others]
+        for each in others:
+            lines.append(
+                f"- {each['id']}, {each['claim']}: needs {', '.join(each['needs'])}. Rule: {each['rule']}"
+            )
         lines.append("")
     for entry in claims:
         links = ", ".join(f"[{each['title']}]({each['name']}.md)" for each in entry["rests_on"])
-        seeds = f"; seeds {', '.join(map(str, entry['seeds']))}" if entry["seeds"] else ""
+        drawn = [each for each in entry["rests_on"] if each["name"] in pictures]
+        shown = ", ".join(f"[{each['title']}]({each['name']}.png)" for each in drawn)
         lines += [
             f"## {entry['id']}",
             "",
@@ -143,8 +164,19 @@ def markdown(ledger: dict) -> str:
             f"- Ours: {entry['ours']}",
             f"- Rule: {entry['rule']}",
             *([f"- Trend: {entry['trend']}"] if entry["trend"] else []),
-            f"- Rests on: {links}{seeds}",
-            f"- Made by `{entry['command']}`",
+            f"- Rests on: {links}{_seeds(entry)}",
+            *([f"- Picture: {shown}"] if shown else []),
+            f"- Made by `{entry['command']}`: {page.TIME.format(seconds=entry['seconds'])}, "
+            f"{' and '.join(entry['environments'])}",
             "",
         ]
     return "\n".join(lines)
+
+
+def _seeds(entry: dict) -> str:
+    """Which there are, and of how many the figures with the fewest are."""
+    if not entry["seeds"]:
+        return ""
+    fewest = entry["fewest_seeds"]
+    some = "" if fewest in (None, len(entry["seeds"])) else f", of some figures {fewest} alone"
+    return f"; seeds {', '.join(map(str, entry['seeds']))}{some}"

@@ -5,6 +5,7 @@ import re
 from eiwref.experiments.result import Result
 from eiwref.reproduce.experiment import Experiment
 
+TIME = "runs of {seconds:,.0f} s in sum, a process each"
 TOKENIZER = re.compile(r"\w+\[[^\]]*\]")
 
 
@@ -33,7 +34,7 @@ def markdown(experiment: Experiment, result: Result) -> str:
     rule = ["---" if not form else "---:" for _, _, form in experiment.columns]
     seeds = ", ".join(map(str, result.settings["seeds"]))
     lines = [
-        *result.heading(),
+        *result.heading(TIME),
         made_on(result.settings) + (f" Seeds {seeds}." if seeds else ""),
         "",
         *([f"![{result.title}]({result.name}.png)", ""] if experiment.draw is not None else []),

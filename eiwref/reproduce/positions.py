@@ -12,8 +12,9 @@ import numpy as np
 
 from eiwref.reproduce import draw_tasks
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
-from eiwref.reproduce.experiment import Experiment
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
 from eiwref.reproduce.grid import Grid
+from eiwref.reproduce.judging import towards
 from eiwref.reproduce.places import Places
 from eiwref.reproduce.scales import Scale
 
@@ -51,7 +52,7 @@ def _figure10(scale: Scale, grid: Grid) -> list[dict]:
                         for step, each in zip(steps, smooth[:, place], strict=True)
                     ],
                     "parameters": found["parameters"],
-                    "tokens_seen": found["tokens_seen"],
+                    **{name: found[name] for name in SEEN_UNITS},
                 }
             )
     return rows
@@ -81,6 +82,7 @@ EXPERIMENTS = (
             "trivial": "% at most within the first hundredth of training",
             "above_trivial": "points of accuracy above trivial",
             "unlocked": f"share of training after which accuracy stays {UNLOCKED} points or more above trivial",
+            **SEEN_UNITS,
             "curve": f"(step, accuracy in %, the mean of {TOGETHER} evaluations)",
         },
         columns=(
@@ -90,6 +92,7 @@ EXPERIMENTS = (
             ("trivial", "trivial, %", ".2f"),
             ("above_trivial", "above trivial", "+.2f"),
             ("unlocked", "unlocked at", ".0%"),
+            *SEEN,
         ),
         draw=draw_tasks.figure10,
         notes=(
@@ -116,7 +119,8 @@ def _judge(rows: Rows) -> Judgement:
         return Judgement(REPRODUCED, value)
     if enough and any(after < before - 0.1 for before, after in pairwise(begins)):
         return Judgement(CONTRADICTED, value)
-    trend = "places unlocked: " + ", ".join(f"{size} {count}" for size, count in counts.items())
+    shown = ", ".join(f"{size} {count}" for size, count in counts.items())
+    trend = f"places unlocked: {shown}, {towards(counts.values())}"
     return Judgement(NOT_AT_THIS_SCALE, value, trend)
 
 

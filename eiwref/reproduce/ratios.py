@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from eiwref.experiments import paper
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
+from eiwref.reproduce.draw_pairs import Panel, pairs
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.scales import Scale
@@ -68,6 +69,7 @@ def _ratio_rows(scale: Scale, grid: Grid) -> list[dict]:
         found = grid.result(Tokens(spec))
         held_out, train = found["held_out"], found["train"]
         uniform, unigram = found["uniform_bits_per_byte"], found["unigram_bits_per_byte"]
+        theirs = [paper.value("Table 3", spec, f"{name}_bits_per_byte") for name in ("uniform", "unigram")]
         rows.append(
             {
                 "tokenizer": spec,
@@ -76,12 +78,15 @@ def _ratio_rows(scale: Scale, grid: Grid) -> list[dict]:
                 "bytes_per_token": found["bytes_per_token"],
                 "paper_bytes_per_token": paper.value("Table 12", spec, "bytes_per_token"),
                 "uniform": uniform,
-                "paper_uniform": paper.value("Table 3", spec, "uniform_bits_per_byte"),
+                "paper_uniform": theirs[0],
                 "unigram": unigram,
-                "paper_unigram": paper.value("Table 3", spec, "unigram_bits_per_byte"),
+                "paper_unigram": theirs[1],
                 "gain": uniform - unigram,
+                "paper_gain": None if None in theirs else theirs[0] - theirs[1],
                 "train_bytes": train["bytes"],
                 "train_tokens": train["tokens"],
+                "paper_tokens": paper.value("Table 12", spec, "tokens"),
+                "paper_bytes": paper.value("Table 12", spec, "bytes"),
             }
         )
     return rows
@@ -114,6 +119,8 @@ def _c20(rows: Rows) -> Judgement:
     return Judgement(REPRODUCED if all(a > b for a, b in pairwise(found)) else CONTRADICTED, value)
 
 
+TOKENIZER = ("tokenizer",)
+RATIOS = Panel("bytes_per_token", "bytes of text a token", "paper_bytes_per_token")
 RATIO = (("bytes_per_token", "bytes/token", ".3f"), ("paper_bytes_per_token", "the paper's", ".2f"))
 
 EXPERIMENTS = (
@@ -129,6 +136,12 @@ EXPERIMENTS = (
             ("bit_ratio", "bits in / bits out", ".3f"),
             ("paper_bit_ratio", "the paper's", ".2f"),
         ),
+        draw=pairs(
+            "Compression ratios (as in Table 1)",
+            TOKENIZER,
+            RATIOS,
+            Panel("bit_ratio", "bits in / bits out", "paper_bit_ratio"),
+        ),
     ),
     Experiment(
         names=("table2",),
@@ -139,6 +152,7 @@ EXPERIMENTS = (
         ],
         units=UNITS,
         columns=(("tokenizer", "tokenizer", ""), *RATIO),
+        draw=pairs("Compression by method (as in Table 2)", TOKENIZER, RATIOS),
     ),
     Experiment(
         names=("table3",),
@@ -153,6 +167,13 @@ EXPERIMENTS = (
             ("unigram", "unigram bits/byte", ".3f"),
             ("paper_unigram", "the paper's", ".3f"),
             ("gain", "gain", ".3f"),
+            ("paper_gain", "the paper's", ".3f"),
+        ),
+        draw=pairs(
+            "What frequencies of tokens give away (as in Table 3)",
+            TOKENIZER,
+            Panel("unigram", "bits/byte of a unigram model (lower is better)", "paper_unigram"),
+            Panel("gain", "bits/byte that it gains over uniform", "paper_gain", form=".3f", scale="symlog"),
         ),
     ),
     Experiment(
@@ -165,8 +186,11 @@ EXPERIMENTS = (
             ("tokenizer", "tokenizer", ""),
             *RATIO,
             ("train_tokens", "training tokens", ","),
+            ("paper_tokens", "the paper's", ",.0f"),
             ("train_bytes", "training bytes", ","),
+            ("paper_bytes", "the paper's", ",.0f"),
         ),
+        draw=pairs("Text that a step of M2 yields (as in Table 12)", TOKENIZER, RATIOS),
     ),
 )
 

@@ -16,6 +16,7 @@ from eiwref.predictors.network import Network
 from eiwref.predictors.store import load_predictor
 from eiwref.reproduce import draw_text
 from eiwref.reproduce.claims import CONTRADICTED, REPRODUCED, Claim, Judgement, Rows
+from eiwref.reproduce.draw_pairs import Panel, pairs
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
 from eiwref.reproduce.scales import Scale
@@ -249,6 +250,7 @@ EXPERIMENTS = (
             "share": "0 %: nothing is lost there",
         },
         columns=(("setting", "setting", ""), ("share", "share", ".1%"), ("of", "of", "")),
+        draw=pairs("An M1 in floats, in two settings", ("setting", "of"), Panel("share", "share", form=".1%")),
         notes=(f"A tiny M1 of 98,304 parameters; sequences of at most {FLOAT_SEQUENCE:,} bytes.",),
     ),
 )

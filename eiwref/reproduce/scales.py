@@ -40,6 +40,12 @@ class Scale:
         return Trained(tokenizer, size or self.sizes[0], seed=self.seeds[0] if seed is None else seed, **given)
 
 
+DEPARTURES = (  # of scale paper
+    "AdamW and half a cosine, where the paper has Adafactor and 1/sqrt(step)",
+    "variants of windows and of gzip (Tables 9, 10 and 17, 24 bits) at the smallest size, the paper's at up to 2b",
+    "M1 is the one that is named, and is not trained anew",
+)
+
 SCALES = {
     scale.name: scale
     for scale in (

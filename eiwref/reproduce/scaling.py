@@ -8,7 +8,8 @@ is the scale's `unit`; the table of matched measures shows what becomes of five 
 from eiwref.experiments import paper
 from eiwref.nn import sizes
 from eiwref.reproduce import draw_scaling
-from eiwref.reproduce.experiment import Experiment
+from eiwref.reproduce.draw_pairs import Panel, pairs
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.judging import PAPER_SIZES
 from eiwref.reproduce.ratios import main_methods
@@ -44,14 +45,12 @@ UNITS = {
     "flops_per_byte_of_m2": "the same without M1, which 16-bit windows do not run: they are looked up",
     "flops_per_byte_with_softmax": "with M1 and both output layers",
     "parameters": "of M2's matrices, without embeddings and output",
-    "tokens_seen": "in training",
-    "bytes_seen": "the text they stand for",
-    "training_flops": "6 x parameters a token seen",
-    "training_flops_with_softmax": "the same with the output layer",
+    **SEEN_UNITS,
     "curve": "(share of the training, bits/byte) on part of the held-out text, scaled to end at bits_per_byte",
     "fraction": "share of the training after which it was measured, the learning rate still high",
     "paper_bits_per_byte": "the paper's, of its smallest M2 (25m)",
     "paper_points": "the paper's, of its four sizes: (x of the figure, bits/byte)",
+    "paper_token_points": "the paper's sizes: (M2's FLOPs/byte, its bits for each bit of a token)",
     "p_to_256": "Welch's two-sided p that the mean is that of v=256",
     "p_to_bytes": "Welch's two-sided p that the mean is that of the byte-matched runs",
 }
@@ -113,6 +112,18 @@ def _paper_points(tokenizer: str, table: str = MAIN, over: str = "flops") -> lis
     return points
 
 
+def _paper_token_points(tokenizer: str) -> list[list[float]]:
+    """(M2's FLOPs/byte, its bits for each bit of a token) of the paper's sizes, from their bits/byte."""
+    ratio = paper.value("Table 12", tokenizer, "bytes_per_token")
+    token_bits = 16 if "65k" in tokenizer else 8
+    bits = {size: paper.value(MAIN, tokenizer, "bits_per_byte", size) for size in PAPER_SIZES}
+    return [
+        [2 * sizes.config(size, 1, 1).parameters / ratio, each * ratio / token_bits]
+        for size, each in bits.items()
+        if each is not None
+    ]
+
+
 def _every(scale: Scale) -> list[tuple[str, str]]:
     return [(tokenizer, size) for tokenizer in main_methods(scale) for size in scale.sizes]
 
@@ -150,6 +161,9 @@ def _proportional_rows(scale: Scale, grid: Grid) -> list[dict]:
             | {
                 "fraction": fraction,
                 "bits_per_byte": bits,
+                **dict.fromkeys(("std", "bits_per_token")),  # of the end
+                "each": [],
+                **{name: fraction and round(fraction * row[name]) for name in SEEN_UNITS},
                 "paper_bits_per_byte": paper.value("Table 13", row["tokenizer"], "bits_per_byte", PAPER_SIZES[0]),
                 "paper_points": _paper_points(row["tokenizer"], "Table 13"),
             }
@@ -170,6 +184,12 @@ def _matched_vocabularies(scale: Scale) -> list[tuple[str, list[Trained]]]:
     return [
         ("tokens", _at_65k(scale, WINDOW_65K, "tokens")),
         ("tokens", _at_65k(scale, GZIP_65K, "tokens")),
+    ]
+
+
+def _figure5_rows(scale: Scale, grid: Grid) -> list[dict]:
+    return [
+        row | {"paper_token_points": _paper_token_points(row["tokenizer"])} for row in _rows(_windows)(scale, grid)
     ]
 
 
@@ -232,6 +252,7 @@ def _flat(pairs: list[tuple[str, list[Trained]]]) -> list[Trained]:
     return [run for _, runs in pairs for run in runs]
 
 
+BARS = Panel("bits_per_byte", draw_scaling.BITS, "paper_bits_per_byte", "the paper's, 25m", "std")
 BITS = (("bits_per_byte", "bits/byte", ".3f"), ("std", "std", ".4f"), ("seeds", "seeds", "d"))
 PAPER = ("paper_bits_per_byte", "the paper's, 25m", ".3f")
 NAMED = (("tokenizer", "tokenizer", ""), ("size", "size", ""))
@@ -241,7 +262,6 @@ COST = (
     ("bytes_per_token", "bytes/step", ".3f"),
 )
 KNOWN = (("uniform", "uniform", ".3f"), ("unigram", "unigram", ".3f"))
-SEEN = (("tokens_seen", "tokens seen", ","), ("bytes_seen", "bytes seen", ","))
 NOTES = (
     "M2s far smaller than the paper's, trained on far less text, with AdamW and a cosine",
     "equally much of the scale's unit for all methods, where the paper gives each as many tokens",
@@ -266,7 +286,7 @@ EXPERIMENTS = (
         jobs=_jobs(_every),
         rows=_rows(_every, over="steps"),
         units=UNITS,
-        columns=(*NAMED, ("bytes_per_token", "bytes/step", ".3f"), *BITS, PAPER),
+        columns=(*NAMED, ("bytes_per_token", "bytes/step", ".3f"), *BITS, PAPER, *SEEN),
         draw=draw_scaling.figure4,
         notes=NOTES[:2],
     ),
@@ -274,9 +294,9 @@ EXPERIMENTS = (
         names=("figure5",),
         title="Windows of 16 to 128 bits, by bytes and by tokens",
         jobs=_jobs(_windows),
-        rows=_rows(_windows),
+        rows=_figure5_rows,
         units=UNITS,
-        columns=(*NAMED, *BITS, PAPER, ("bits_per_token", "bits/token", ".3f"), *KNOWN, *COST),
+        columns=(*NAMED, *BITS, PAPER, ("bits_per_token", "bits/token", ".3f"), *KNOWN, *COST, *SEEN),
         draw=draw_scaling.figure5,
         notes=NOTES,
     ),
@@ -296,7 +316,7 @@ EXPERIMENTS = (
         jobs=_jobs(_every),
         rows=_proportional_rows,
         units=UNITS,
-        columns=(*NAMED, ("fraction", "share of training", ".3f"), *BITS[:1], PAPER, *KNOWN[:1], *COST),
+        columns=(*NAMED, ("fraction", "share of training", ".3f"), *BITS[:1], PAPER, *KNOWN[:1], *COST, *SEEN),
         draw=draw_scaling.figure15,
         notes=(*NOTES, "taken from one run's evaluations on the way, on a part of the held-out text"),
     ),
@@ -315,6 +335,7 @@ EXPERIMENTS = (
             ("p_to_bytes", "p to byte-matched", ".4f"),
             *SEEN,
         ),
+        draw=pairs("65k and 256 ids, bytes or tokens matched (as in Table 6)", ("tokenizer", "matched"), BARS),
         notes=(*NOTES[:1], "the byte-matched runs have half the steps, the paper's half the context"),
     ),
     Experiment(
@@ -323,7 +344,13 @@ EXPERIMENTS = (
         jobs=lambda scale: [run for runs in _table11_runs(scale) for run in runs],
         rows=_table11_rows,
         units=UNITS,
-        columns=(*NAMED, *BITS, PAPER, ("paper_std", "the paper's", ".4f")),
+        columns=(*NAMED, *BITS, PAPER, ("paper_std", "the paper's", ".4f"), *SEEN),
+        draw=pairs(
+            "How far seeds lie apart (as in Table 11)",
+            ("tokenizer",),
+            Panel("std", "standard deviation over seeds, bits/byte", "paper_std", form=".4f"),
+            BARS,
+        ),
         notes=(*NOTES[:2], "the seed changes initial values and order of the text; the held-out text is the same"),
     ),
     Experiment(
@@ -341,7 +368,6 @@ EXPERIMENTS = (
             *BITS,
             *KNOWN[:1],
             *SEEN,
-            ("training_flops_with_softmax", "training FLOPs", ".2e"),
         ),
         draw=draw_scaling.matched,
         notes=NOTES[:1],

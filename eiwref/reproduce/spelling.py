@@ -15,17 +15,21 @@ from zlib import crc32
 
 import numpy as np
 
+from eiwref.errors import EiwrefError
 from eiwref.nn import sizes
-from eiwref.nn.transformer import Transformer
+from eiwref.nn.transformer import Config, Transformer
 from eiwref.reproduce import draw_tasks
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
 from eiwref.reproduce.examples import Examples, fit, score
-from eiwref.reproduce.experiment import Experiment
-from eiwref.reproduce.grid import Grid, Job, Place
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
+from eiwref.reproduce.grid import Grid, Job, Place, Training
+from eiwref.reproduce.judging import towards
 from eiwref.reproduce.scales import Scale
-from eiwref.reproduce.trained import Trained, learning_rate, load, training_flops
+from eiwref.reproduce.statistics import deviation
+from eiwref.reproduce.trained import Trained, learning_rate, load, seen, training_flops
 from eiwref.run import Plan
 from eiwref.tokenizers.base import Tokenizer
+from eiwref.tokenizers.registry import vocabulary
 from eiwref.tokenizers.subword import SentencePiece
 
 WINDOWS = "EqualInfoAC[b=16, v=256]"
@@ -35,6 +39,7 @@ LETTERS = range(ord("a"), ord("z") + 1)
 HELD_OUT = 10  # every so-manieth word, by a hash
 MOST = 1_000  # words of the training half that are looked at
 PASSES = 5
+POSITIONS, LETTERS_A_WORD = 20, 8  # about what a word takes, its tokens and letters together
 MOMENTS = 10
 
 
@@ -51,8 +56,8 @@ class Spelling(Job):
         return (self.m2,)
 
     def cost(self):
-        """FLOPs, if a word with its characters takes 20 positions, and there are 8,000 pieces."""
-        return 20.0 * self.words * PASSES * training_flops(sizes.config(self.m2.size, 8_000, 1))
+        """FLOPs, if there are 8,000 pieces."""
+        return float(POSITIONS * self.words * PASSES * training_flops(sizes.config(self.m2.size, 8_000, 1)))
 
     def describe(self):
         return super().describe() | {"m2": self.m2.describe()}
@@ -61,14 +66,14 @@ class Spelling(Job):
         m2 = load(place, self.m2)
         words = frequent_words(place.material.texts("train"), self.words)
         train, held_out = ([word for word in words if is_held_out(word) == half] for half in (False, True))
+        if not (train and held_out):
+            raise EiwrefError(f"the text has too few words to learn spelling from, {len(words)}; give more text")
         id_of = letter_ids(m2.tokenizer, self.letters)
         train, held_out = (self._examples(m2.tokenizer, id_of, half) for half in (train, held_out))
         some = Examples(train.rows[:MOST], train.wanted[:MOST])
         longest = max(train.rows.shape[1], held_out.rows.shape[1])
         network = Transformer(replace(m2.network.config, context=longest), m2.network.xp)  # of the same parameters
-        batch = self.m2.batch
-        steps = max(MOMENTS, len(train.rows) * PASSES // batch)
-        plan = Plan(steps, batch, "adamw", learning_rate(network.config) / 3, max(1, steps // 20), self.seed)
+        plan = self.plan(network.config, len(train.rows))
         curve = [
             [step, *(whole_words(network, params, half) for half in (held_out, some))]
             for step, params in fit(network, m2.params, train, plan, MOMENTS)
@@ -80,6 +85,16 @@ class Spelling(Job):
             "tokens_per_word": float(np.mean([len(m2.tokenizer.encode(" " + word)) for word in words])),
             "parameters": network.config.parameters,
         }
+
+    def plan(self, config: Config, words: int) -> Plan:
+        """Of so many words to learn from."""
+        steps = max(MOMENTS, words * PASSES // self.m2.batch)
+        return Plan(steps, self.m2.batch, "adamw", learning_rate(config) / 3, max(1, steps // 20), self.seed)
+
+    def training(self, bytes_per_token):
+        """After that of its M2; as if all words were of one length, and all were learned from."""
+        config = sizes.config(self.m2.size, vocabulary(self.m2.tokenizer) + 1, POSITIONS)
+        return Training(config, self.plan(config, self.words), LETTERS_A_WORD * self.words * PASSES)
 
     def _examples(self, tokenizer: Tokenizer, id_of: dict[int, int], words: list[str]) -> Examples:
         end = tokenizer.vocab_size
@@ -141,6 +156,7 @@ def _figure13(scale: Scale, grid: Grid) -> list[dict]:
         for tokenizer, letters in _settings(scale):
             runs = [grid.result(_job(scale, tokenizer, letters, size, seed)) for seed in scale.seeds]
             curve = np.mean([run["curve"] for run in runs], axis=0)
+            ends = [run["curve"][-1][1] for run in runs]
             rows.append(
                 {
                     "tokenizer": tokenizer,
@@ -148,11 +164,13 @@ def _figure13(scale: Scale, grid: Grid) -> list[dict]:
                     "size": size,
                     "held_out": float(curve[-1, 1]),
                     "training": float(curve[-1, 2]),
-                    "held_out_by_seed": [run["curve"][-1][1] for run in runs],
+                    "held_out_by_seed": ends,
                     "curve": curve.tolist(),
                     "held_out_words": runs[0]["held_out_words"],
                     "training_words": runs[0]["training_words"],
                     "tokens_per_word": runs[0]["tokens_per_word"],
+                    "std": deviation(ends) if len(ends) > 1 else None,
+                    **seen(_job(scale, tokenizer, letters, size, scale.seeds[0]).training(None)),
                 }
             )
     return rows
@@ -171,6 +189,8 @@ EXPERIMENTS = (
             "held_out_by_seed": "of the order of words; M2 is one",
             "curve": "(step, % of held-out words, % of words trained on), mean over seeds",
             "tokens_per_word": "the space before it included",
+            "std": "standard deviation over seeds, points",
+            **SEEN_UNITS,
         },
         columns=(
             ("tokenizer", "M2 over", ""),
@@ -179,6 +199,8 @@ EXPERIMENTS = (
             ("held_out", "held-out words, %", ".1f"),
             ("training", "training words, %", ".1f"),
             ("tokens_per_word", "tokens/word", ".2f"),
+            ("std", "std, held out", ".1f"),
+            *SEEN,
         ),
         draw=draw_tasks.figure13,
         notes=(
@@ -203,7 +225,8 @@ def _judge(rows: Rows) -> Judgement:
         return Judgement(REPRODUCED, value + " points")
     if max(lead.values()) <= -10:
         return Judgement(CONTRADICTED, value + " points")
-    trend = "the lead from the smaller M2 to the larger: " + " -> ".join(f"{own:+.1f}" for own in lead.values())
+    shown = " -> ".join(f"{own:+.1f}" for own in lead.values())
+    trend = f"the lead from the smaller M2 to the larger: {shown}, {towards(lead.values())}"
     return Judgement(NOT_AT_THIS_SCALE, value + " points", trend)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from eiwref.reproduce import draw_text, edits
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
+from eiwref.reproduce.draw_pairs import Panel, pairs
 from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
 from eiwref.reproduce.scales import Scale
@@ -243,7 +244,12 @@ def _rises(values: dict[str, float], order: tuple[str, ...]) -> bool:
 
 
 def _c16(rows: Rows) -> Judgement:
-    first, second = (next(row["shared"] for row in rows["table8"] if row["place"] == place) for place in (1, 2))
+    shared = {row["place"]: row["shared"] for row in rows["table8"]}
+    if not {1, 2} <= shared.keys():
+        return Judgement(
+            NOT_AT_THIS_SCALE, "no token stands at both places", "none can be told from so little text"
+        )
+    first, second = shared[1], shared[2]
     value = (
         f"windows that share a token begin alike in {first:.2f} bytes if it stands first, {second:.2f} if second"
     )
@@ -340,6 +346,11 @@ EXPERIMENTS = (
             ("count", "windows", ","),
             ("shared", "bytes alike, all tokens", ".2f"),
             ("texts", f"the first {SHOWN_WINDOWS} windows' texts", ""),
+        ),
+        draw=pairs(
+            "What windows that share a token have in common",
+            ("place",),
+            Panel("shared", "bytes that their texts begin with alike"),
         ),
         notes=("Tokens are the most frequent ones, where the paper's are drawn by lot.",),
     ),

@@ -190,6 +190,18 @@ def training_flops(config: Config) -> int:
     return 6 * (config.parameters + config.d_model * config.symbols)
 
 
+def seen(training: Training) -> dict:
+    """What a plan amounts to, under the names that a `Trained` gives it."""
+    config, plan, text = training
+    tokens = plan.steps * plan.batch * config.context
+    return {
+        "tokens_seen": tokens,
+        "bytes_seen": text,
+        "training_flops": 6 * config.parameters * tokens,
+        "training_flops_with_softmax": training_flops(config) * tokens,
+    }
+
+
 def _curve(losses: list[float], tokens_a_step: int) -> list[list[float]]:
     """Means of stretches of steps."""
     stretches = np.array_split(np.arange(len(losses)), min(CURVE, len(losses)))

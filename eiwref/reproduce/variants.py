@@ -9,9 +9,20 @@ from dataclasses import dataclass
 from eiwref.experiments import paper
 from eiwref.reproduce import draw_scaling
 from eiwref.reproduce.claims import CONTRADICTED, REPRODUCED, Claim, Judgement, Rows
-from eiwref.reproduce.experiment import Experiment
+from eiwref.reproduce.draw_pairs import Panel, pairs
+from eiwref.reproduce.experiment import SEEN, Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
-from eiwref.reproduce.judging import LARGE_ONLY, at_sizes, gap_trend, learned, measured, only, verdict
+from eiwref.reproduce.judging import (
+    LARGE_ONLY,
+    PAPER_SIZES,
+    at_sizes,
+    gap_trend,
+    learned,
+    measured,
+    only,
+    own_trend,
+    verdict,
+)
 from eiwref.reproduce.ratios import V, main_methods
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.scaling import BITS, KNOWN, MAIN, NAMED, UNITS, all_seeds, main_runs, summary
@@ -92,7 +103,14 @@ def _end_rows(scale: Scale, grid: Grid) -> list[dict]:
     rows = []
     for name, ending in END.items():
         named = {"stop": "none of the paper's", "greedy": name.replace(", windows=greedy", "")}.get(ending, name)
-        rows.append(_row(scale, grid, name, "Table 17", "25m", named) | {"windows": ending})
+        points = [
+            [1e6 * paper.value("Table 17", named, "mflops_per_byte", size), bits]
+            for size in PAPER_SIZES
+            if (bits := paper.value("Table 17", named, "bits_per_byte", size)) is not None
+        ]
+        rows.append(
+            _row(scale, grid, name, "Table 17", "25m", named) | {"windows": ending, "paper_points": points}
+        )
     return rows
 
 
@@ -132,7 +150,8 @@ def _c21(rows: Rows) -> Judgement:
         between &= min(low, high) < middle < max(low, high) and learned(*own[:2])
         values.append(f"v={v}: {low:.3f}, {middle:.3f}, {high:.3f}")
         used += own
-    trend = gap_trend("b=24 less b=16, v=256,", used[1:2], used[:1])
+    trend = gap_trend("b=24 less b=16, v=256,", used[1:2], used[:1], "higher")
+    trend += "; " + own_trend("b=16, v=256, less unigram", used[:1], "unigram")
     return Judgement(verdict(between, used), f"b=16, 24, 32 at {'; '.join(values)}", trend)
 
 
@@ -216,6 +235,7 @@ EXPERIMENTS = (
             *BITS,
             ("paper_bits_per_byte", "the paper's, 403m", ".3f"),
             *KNOWN,
+            *SEEN,
         ),
         draw=draw_scaling.resets,
         notes=NOTES,
@@ -233,6 +253,13 @@ EXPERIMENTS = (
             *BITS,
             ("paper_bits_per_byte", "the paper's, 25m", ".3f"),
             *KNOWN,
+            *SEEN,
+        ),
+        draw=pairs(
+            "gzip's header and checksum (as in Table 10)",
+            ("tokenizer",),
+            Panel("bytes_per_token_joined", "bytes a token, on 10,240 bytes", "paper_bytes_per_token"),
+            Panel("bits_per_byte", draw_scaling.BITS, "paper_bits_per_byte", "the paper's, 25m", "std"),
         ),
         notes=(*NOTES, "a document is compressed by itself, so that its header and checksum weigh more"),
     ),
@@ -248,6 +275,7 @@ EXPERIMENTS = (
             *BITS,
             ("paper_bits_per_byte", "the paper's, 25m", ".3f"),
             *KNOWN,
+            *SEEN,
         ),
         draw=draw_scaling.delay,
         notes=NOTES,
@@ -258,7 +286,7 @@ EXPERIMENTS = (
         jobs=_jobs(BITS_24),
         rows=_window24_rows,
         units=OWN_UNITS,
-        columns=(*NAMED, *RATIOS, *BITS, ("paper_bits_per_byte", "the paper's, 403m", ".3f"), *KNOWN),
+        columns=(*NAMED, *RATIOS, *BITS, ("paper_bits_per_byte", "the paper's, 403m", ".3f"), *KNOWN, *SEEN),
         draw=draw_scaling.window24,
         notes=NOTES,
     ),

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from eiwref.backend import to_numpy
 from eiwref.corpus import tokens
 from eiwref.nn import sizes
 from eiwref.nn.train import crops
@@ -22,11 +23,11 @@ from eiwref.predictors.base import BYTES_AND_END
 from eiwref.predictors.integer import IntegerNetwork, quantised
 from eiwref.predictors.network import Network
 from eiwref.reproduce import draw_tasks
-from eiwref.reproduce.experiment import Experiment
-from eiwref.reproduce.grid import Grid, Job, Place
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
+from eiwref.reproduce.grid import Grid, Job, Place, Training
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.tokens import Tokens, documents
-from eiwref.reproduce.trained import learning_rate, training_flops
+from eiwref.reproduce.trained import learning_rate, seen, training_flops
 from eiwref.run import Plan, run
 from eiwref.tokenizers import tokenizer
 
@@ -53,16 +54,22 @@ class WindowsM1(Job):
     def cost(self):
         return self.amount * training_flops(sizes.config(SIZE, BYTES_AND_END, self.piece))
 
+    def training(self, bytes_per_token):
+        """Of bytes, so that it hangs on no ratio."""
+        batch, config = self.batch * LONG // self.piece, sizes.config(SIZE, BYTES_AND_END, self.piece)
+        steps = max(1, round(self.amount / (batch * self.piece)))
+        plan = Plan(steps, batch, "adamw", learning_rate(config), max(1, steps // 20), self.seed)
+        return Training(config, plan, steps * batch * self.piece)
+
     def make(self, place: Place) -> dict:
         folder = place.files(self.needs()[0])
         stream, held_out = tokens.load(folder / "train"), documents(folder, "held_out")
-        batch = self.batch * LONG // self.piece
-        steps = max(1, round(self.amount / (batch * self.piece)))
-        learner = Transformer(sizes.config(SIZE, BYTES_AND_END, self.piece), place.xp)
-        plan = Plan(steps, batch, "adamw", learning_rate(learner.config), max(1, steps // 20), self.seed)
+        config, plan, _ = self.training(None)
+        learner = Transformer(config, place.xp)
         done = run(learner, stream, plan, workers=1 if place.xp is np else 0, quiet=True)
         network = Transformer(sizes.config(SIZE, BYTES_AND_END, LONG))  # of the same parameters
-        m1 = quantised(Network(network, done.params, stream.counts), place.material.texts("train"))
+        params = {name: to_numpy(values) for name, values in done.params.items()}
+        m1 = quantised(Network(network, params, stream.counts), place.material.texts("train"))
         bits = bits_by_place(m1, held_out)
         some = _first(place.material.texts("held_out"), self.few)
         found = {}
@@ -74,8 +81,8 @@ class WindowsM1(Job):
             "bytes_per_window": found,
             "bits_by_place": bits.tolist(),
             "bits_by_group": [float(bits[a - 1 : b - 1].mean()) for a, b in pairwise(GROUPS)],
-            "steps": steps,
-            "loss": float(np.mean(done.losses[-max(1, steps // 10) :])),
+            "steps": plan.steps,
+            "loss": float(np.mean(done.losses[-max(1, plan.steps // 10) :])),
         }
 
 
@@ -115,6 +122,7 @@ def _rows(scale: Scale, grid: Grid) -> list[dict]:
                 **{f"window_{bits}": size for bits, size in found["bytes_per_window"].items()},
                 "first": float(np.mean(found["bits_by_place"][:SHORT])),
                 "rest": float(np.mean(found["bits_by_place"][SHORT:])),
+                **seen(job.training(None)),
                 "groups": [list(group) for group in zip(GROUPS, found["bits_by_group"], strict=False)],
             }
         )
@@ -132,6 +140,7 @@ EXPERIMENTS = (
             **{f"window_{bits}": f"bytes of held-out text a window of {bits} bits" for bits in WINDOWS},
             "first": f"bits/byte at the first {SHORT} places after a start, on held-out text",
             "rest": f"bits/byte at the places from there to {LONG}",
+            **SEEN_UNITS,
             "groups": "(first place of a group, bits/byte in it)",
         },
         columns=(
@@ -140,6 +149,7 @@ EXPERIMENTS = (
             *((f"window_{bits}", f"bytes/window, b={bits}", ".3f") for bits in WINDOWS),
             ("first", f"bits/byte, places 1 to {SHORT}", ".3f"),
             ("rest", "places after", ".3f"),
+            *SEEN,
         ),
         draw=draw_tasks.short_m1,
         notes=(
