@@ -94,10 +94,11 @@ FILES = {
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "reproduce": [
         *("material", "grid", "tokens", "trained", "places", "examples", "scales", "experiment", "statistics"),
-        *("claims", "judging", "entropy", "edits", "draw_scaling", "draw_tasks", "draw_text"),
+        *("page", "claims", "judging", "entropy", "edits"),
+        *("draw_pairs", "draw_scaling", "draw_tasks", "draw_text"),
         *("ratios", "round_trips", "stability", "uniformity", "price", "scaling", "scaling_claims", "variants"),
         *("learning_ac", "positions", "spelling", "generation", "windows_m1"),
-        *("page", "registry", "draw_ledger", "ledger", "cost", ""),
+        *("cost", "registry", "draw_ledger", "ledger", ""),
     ],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],
     "course": ["core", *(f"checks_{tutorial:02}" for tutorial in range(13)), "notebook", "grade", ""],

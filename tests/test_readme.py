@@ -108,7 +108,7 @@ def test_speeds_are_the_committed_result():
         if row["peer"]
     }
     lines = re.findall(r"^\| [^|]+ \| ([\d.]+ (?:MB/s|million symbols/s|tokens/s) \| .*) \|$", README, re.M)
-    assert len(lines) == 14
+    assert len(lines) == 17
     assert set(lines) <= known
     for case in ("encode, many documents", "encode, one document", "decode, many documents"):
         rows = [row for row in runs[0]["rows"] if row["case"] == case and not row["peer_name"].startswith("zlib")]
@@ -135,7 +135,9 @@ def test_the_m1s_figures_are_the_committed_results():
     seen = sum(part["bytes_seen"] for part in data["m1"]["training"])
     assert f"[this project's own code](data/m1.json) on {seen / 1e6:.0f} MB" in README
     theirs = 2_500_000 * 128 * 1024  # steps, batch and context (section 3.2)
-    assert f"saw some {round(theirs / seen, -2):,.0f} times the text" in README
+    assert f"saw some {round(theirs / seen, -2):,.0f} times as many bytes" in README
+    once = sum(text["bytes"] for text in data["m1"]["training"][0]["texts"])
+    assert f"({once / 1e6:.0f} MB of text, C4 four times over)" in README
     settings = data["results/determinism-documents"]
     assert settings["all_equal"]
     assert settings["m1"] == data["m1"]["digest"]
@@ -147,11 +149,37 @@ def test_the_speed_of_neural_compression_is_the_committed_result():
     found = {row["case"].split()[0]: row for row in rows if row["peer_name"] == "PyTorch, 1024 at once"}
     assert f"{found['encode']['ours']:,.0f} bytes/s, {found['encode']['ratio']:.2f} times what PyTorch" in README
     assert f"back {found['decode']['ours']:,.0f} bytes/s, {found['decode']['ratio']:.2f} times" in README
+    sharded = {row["case"].split()[0]: row["ratio"] for row in rows if "shard" in row["peer_name"]}
+    assert f"({sharded['encode']:.2f} times, if it shards the texts over Python threads)" in README
+    assert f"({sharded['decode']:.2f} times) ([data]" in README
 
 
 def test_what_delay_costs_is_the_committed_result():
     table = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table17.json").read_text())
     bits = {row["tokenizer"]: row["bits_per_byte"] for row in table["rows"]}
-    for vocabulary in ("256", "65k"):
+    sentences = {
+        "256": "reach {:.2f} bits/byte on stop-cell windows, {:.2f} on greedy ones\nand {:.2f} with delay (v=256;",
+        "65k": "; {:.2f}, {:.2f} and {:.2f} at v=65k,",
+    }
+    for vocabulary in sentences:
         greedy, delay = (bits[f"EqualInfoAC[b=16, v={vocabulary}, windows={way}]"] for way in ("greedy", "delay"))
         assert f"from {greedy:.2f} to {delay:.2f} (v={vocabulary})" in README
+        stop = bits[f"EqualInfoAC[b=16, v={vocabulary}]"]
+        assert sentences[vocabulary].format(stop, greedy, delay) in README
+        assert greedy < stop < delay
+
+
+def test_texts_are_those_of_the_committed_results():
+    """Every text that a committed result names by its digest, if it is not built in, stands in the list."""
+    listed = (CHECKOUT / "data" / "README.md").read_text()
+    settings = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table2.json").read_text())["settings"]
+    texts = [*settings["train"], *settings["held_out"]]
+    for name in ("m1", "ngram", "likeliest"):
+        made = json.loads((CHECKOUT / "data" / f"{name}.json").read_text())
+        texts += [*made.get("texts", []), *(text for part in made.get("training", []) for text in part["texts"])]
+    for text in texts:
+        if not text.get("name", "").startswith("builtin:"):
+            assert f"{text['documents']:,} | {text['bytes']:,} |" in listed
+            assert f"`{text['sha256']}`" in listed
+    for name in re.findall(r"`([\w.-]+\.(?:safetensors|json))`", listed):
+        assert (CHECKOUT / "data" / name).exists(), name

@@ -1,5 +1,6 @@
-"""Bits and integer frequencies: what arithmetic coding is made of. Nothing here knows a float.
+"""Bits and integer frequencies: what arithmetic coding is made of. Only `rows` knows floats.
 
 Read in this order: `frequencies`, `bits`, `interval`, `exact`, `finite`, `stream`. Beside them: `digits`, which
-lets `exact` decode long texts, and three coders to hold against these, `ans`, `huffman` and `rank`.
+lets `exact` decode long texts; `lanes`, with `rows`, for thousands of texts at once; `deflate`, which reads zlib's
+streams with care; and three coders to hold against these, `ans`, `huffman` and `rank`.
 """

@@ -46,6 +46,7 @@ class Encoder:
         self._slices: list[tuple[int, int, int]] = []
 
     def encode(self, cumulative: Cumulative, symbol: int) -> None:
+        """The next symbol, of the alphabet whose cumulative frequencies these are; raises `PredictorError`."""
         self._slices.append(slice_of(cumulative, symbol))
 
     def finish(self) -> Bits:

@@ -26,6 +26,7 @@ class Encoder:
         self._runs: list[Interval] = []
 
     def encode(self, cumulative: Cumulative, symbol: int) -> None:
+        """The next symbol, of the alphabet whose cumulative frequencies these are; raises `PredictorError`."""
         run = Interval().split(cumulative, symbol)
         while self._runs and self._runs[-1].scale <= run.scale:
             run = self._runs.pop().then(run)

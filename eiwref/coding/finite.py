@@ -42,6 +42,7 @@ class Encoder:
         self._run = 0  # how many bytes of 255 moved out behind it
 
     def encode(self, cumulative: Cumulative, symbol: int) -> None:
+        """The next symbol, of the alphabet whose cumulative frequencies these are; raises `PredictorError`."""
         # `frequencies.slice_of`, written out since this is the loop of all others.
         try:
             shift = cumulative[-1].bit_length() - 1

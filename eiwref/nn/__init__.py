@@ -10,5 +10,7 @@ A layer is a pair of functions: `forward(params, x) -> (out, cache)` and `backwa
 grads)`. `params` and `grads` are dicts of arrays with the same keys; the gradient of a thing is called
 `d<thing>`, and is a fresh array each time. `xp` is NumPy or CuPy, see `backend`.
 
-Read in this order: `layers`, `attention`, `transformer`, `sizes`, `gradcheck`, `optim`.
+Read in this order: `layers`, `attention`, `transformer`, `sizes`, `gradcheck`, `optim`, `train`, `watch`. Then the
+same step arranged for a CPU, `arranged` and `parallel`, and what it needs, `memory`; the network in integers,
+`integer` and `quantise`; and weights as files, `checkpoint`.
 """

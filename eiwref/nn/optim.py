@@ -27,7 +27,7 @@ class AdamW:
         return {f"{kind}.{name}": values * 0 for name, values in params.items() for kind in ("mean", "square")}
 
     def update(self, params: dict, grads: dict, state: dict, step: int, learning_rate: float, xp=np):
-        """(params, state) after step number `step`, counted from 1."""
+        """(params, state) after step `step`, from 1; `grads` has the keys of `params`, `state` that of `init`."""
         new_params, new_state = {}, {}
         for name, p in params.items():
             g = grads[name]
@@ -65,7 +65,7 @@ class Adafactor:
         return state
 
     def update(self, params: dict, grads: dict, state: dict, step: int, learning_rate: float, xp=np):
-        """(params, state) after step number `step`, counted from 1."""
+        """(params, state) after step `step`, from 1; `grads` has the keys of `params`, `state` that of `init`."""
         beta = 1 - step**-self.decay_exponent  # 0 at the first step: there is no past to average with
         new_params, new_state = {}, {}
         for name, p in params.items():

@@ -19,10 +19,11 @@ from eiwref.predictors.store import Stored, digest, dump
 class Tokenizer(ABC):
     """`spec` is the name in the paper's notation; `predictor` is None for schemes that need none.
 
-    `token_bits`: of what an id is packed in, in files and here. The vocabulary may be smaller than they allow.
+    `token_bits`: how many an id takes in a file, 1, 8 or 16. Ids are from 0 to `vocab_size` - 1, which may be less
+    than these bits allow.
     """
 
-    lossless = True
+    lossless = True  # whether every text comes back: of all but greedy windows
 
     def __init__(self, spec: str, token_bits: int, predictor: Stored | None = None):
         self.spec = spec

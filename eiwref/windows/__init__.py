@@ -1,7 +1,7 @@
 """Equal-info windows: text in, codes of exactly W bits out, and back.
 
-Read in this order: `scheme`, `stop_cell`, `padded`; then `codebook` and `lockstep`, which do the same faster, and
-`equal_text`, the other way round.
+Read in this order: `scheme`, `stop_cell`, `padded`; then `codebook`, `table_walk` and `lockstep`, which do the
+same faster; `likeliest` and `teach`, a better list for 16 bits; and `equal_text`, the other way round.
 """
 
 from eiwref.windows.padded import Delay, Greedy
