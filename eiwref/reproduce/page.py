@@ -59,7 +59,7 @@ def made_on(settings: dict) -> str:
     """Scale, texts and M1 in sentences."""
     scale = f"Scale *{settings['scale']}*"
     if settings["scale"] == "smoke":
-        scale += ", which shows that everything runs: these figures mean nothing"
+        scale += ", which shows that everything runs: these figures mean nothing, and its M1 has read M2's text"
     train, held_out = ("; ".join(map(_text, settings[split])) for split in ("train", "held_out"))
     return (
         f"{scale}. Text to learn from: {train}. Held out: {held_out}. M1: {settings['m1'][:16]}. "
