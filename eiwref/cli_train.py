@@ -178,7 +178,8 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
         manifest = tokens.read_manifest(folder)
         tokenizer = eiwref.tokenizer(spec or manifest["tokenizer"], cli_networks.predictor(options))
         if tokenizer.spec != manifest["tokenizer"]:
-            raise ModelError(f"{folder}: holds tokens of {manifest['tokenizer']}, expected {tokenizer.spec}")
+            found = f"{folder}: holds tokens of {manifest['tokenizer']}, expected {tokenizer.spec}"
+            raise ModelError(f"{found}; make them with eiwref shards --tokenizer '{tokenizer.spec}'")
         if tokenizer.predictor_digest != manifest["predictor"]:
             raise ModelError(
                 f"{folder}: holds tokens of predictor {manifest['predictor'][:16]}, but the one at hand is "

@@ -7,6 +7,7 @@ from pathlib import Path
 import eiwref
 
 CHECKOUT = Path(eiwref.__file__).parent.parent
+WAYS = ("", ", windows=greedy", ", windows=delay")
 README = (CHECKOUT / "README.md").read_text()
 
 
@@ -156,16 +157,24 @@ def test_the_speed_of_neural_compression_is_the_committed_result():
 
 def test_what_delay_costs_is_the_committed_result():
     table = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table17.json").read_text())
-    bits = {row["tokenizer"]: row["bits_per_byte"] for row in table["rows"]}
+    bits, unigram = (
+        {row["tokenizer"]: row[name] for row in table["rows"]} for name in ("bits_per_byte", "unigram")
+    )
     sentences = {
         "256": "reach {:.2f} bits/byte on stop-cell windows, {:.2f} on greedy ones\nand {:.2f} with delay (v=256;",
-        "65k": "; {:.2f}, {:.2f} and {:.2f} at v=65k,",
+        "65k": "; {:.2f}, {:.2f} and {:.2f} at v=65k)",
+    }
+    counts = {
+        "256": "where a unigram model has {:.2f}, {:.2f} and {:.2f} (",
+        "65k": "({:.2f}, {:.2f} and\n{:.2f}; [data]",
     }
     for vocabulary in sentences:
         greedy, delay = (bits[f"EqualInfoAC[b=16, v={vocabulary}, windows={way}]"] for way in ("greedy", "delay"))
         assert f"from {greedy:.2f} to {delay:.2f} (v={vocabulary})" in README
         stop = bits[f"EqualInfoAC[b=16, v={vocabulary}]"]
         assert sentences[vocabulary].format(stop, greedy, delay) in README
+        counted = [unigram[f"EqualInfoAC[b=16, v={vocabulary}{way}]"] for way in WAYS]
+        assert counts[vocabulary].format(*counted) in README
         assert greedy < stop < delay
 
 
