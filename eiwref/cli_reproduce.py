@@ -125,7 +125,7 @@ def _redraw(options, out: Path) -> int:
     """The ledger, pages and pictures again, of what lies in `out`."""
     found, others = ledger.redraw(out)
     if options.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(found | {"left_out": others}, indent=1))
         return 0
     _show_claims(found["claims"])
     if others:

@@ -137,8 +137,10 @@ def test_the_m1s_figures_are_the_committed_results():
     assert f"[this project's own code](data/m1.json) on {seen / 1e6:.0f} MB" in README
     theirs = 2_500_000 * 128 * 1024  # steps, batch and context (section 3.2)
     assert f"saw some {round(theirs / seen, -2):,.0f} times as many bytes" in README
-    once = sum(text["bytes"] for text in data["m1"]["training"][0]["texts"])
-    assert f"({once / 1e6:.0f} MB of text, C4 four times over)" in README
+    texts = data["m1"]["training"][0]["texts"]
+    once = sum(text["bytes"] for text in texts)
+    assert f"({once / 1e6:.0f} MB of text; in the mix C4 stands four times, web text two or three times)" in README
+    assert [text["times"] for text in texts] == [4, 2, 3, 1]
     settings = data["results/determinism-documents"]
     assert settings["all_equal"]
     assert settings["m1"] == data["m1"]["digest"]
@@ -179,7 +181,7 @@ def test_what_delay_costs_is_the_committed_result():
 
 
 def test_texts_are_those_of_the_committed_results():
-    """Every text that a committed result names by its digest, if it is not built in, stands in the list."""
+    """What M1, n-gram, codebook and the laptop runs were made of stands in the list, if it is not built in."""
     listed = (CHECKOUT / "data" / "README.md").read_text()
     settings = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table2.json").read_text())["settings"]
     texts = [*settings["train"], *settings["held_out"]]

@@ -254,7 +254,7 @@ def test_the_ledger_is_made_again_from_what_is_saved(made, capsys):
     code, out, err = run(capsys, "reproduce", "ledger", "--out", "out", "--json")
     assert (code, err) == (0, "")
     assert {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()} == before
-    assert json.loads(out) == json.loads((made / "ledger.json").read_text())
+    assert json.loads(out) == json.loads((made / "ledger.json").read_text()) | {"left_out": []}
     assert "drawn anew: out" in run(capsys, "reproduce", "ledger", "--out", "out")[1]
 
 
@@ -378,7 +378,8 @@ def test_all_that_trains_is_in_the_plan():
     planned = cost.plan(asked, lambda spec: 2.0, cost.CORE)
     kinds = {run["kind"] for run in planned["runs"]}
     assert kinds == {"trained", "places", "task", "spelling", "windowsm1"}
-    assert not kinds & planned["others"].keys()
+    without = "tokens trimmed pairs roundtrip floats editdistances sentence meanings uniformity joined speed"
+    assert planned["others"].keys() == set(without.split())  # a new kind is to be put here or there
     assert planned["unknown"] == 0
 
 

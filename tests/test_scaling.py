@@ -225,6 +225,8 @@ def test_a_trend_says_where_the_gap_goes():
         "A less B by size: +2.000 (tiny), +1.000 (small), towards the claim; "
         "A less B after a quarter of the training and at its end: +2.000, +1.000 (small), towards the claim"
     )
+    same = gap_trend("A less B", [row("tiny", 3.0, 5.0), row("small", 3.009, 5.0)], [row("tiny", 1.0, 2.0)] * 2)
+    assert same.startswith("A less B by size: +2.000 (tiny), +2.009 (small), no trend; ")
     assert towards([1.0, 3.0, 1.0]) == towards([2.0]) == "no trend"
     assert (towards([1, 2]), towards([1, 2], "lower")) == ("towards the claim", "away from the claim")
 

@@ -401,7 +401,7 @@ def guesses(params):
 
 
 rng = np.random.default_rng(0)
-batches = crops(ids, CONTEXT, BATCH, 256, rng)
+batches = crops(ids, CONTEXT, BATCH, 256, rng, unit=8)  # pieces begin with a window, as in `truth`
 after = {}  # by step: the guesses
 with Parallel(network, network.init(rng), AdamW()) as steps:
     for step in range(1, STEPS + 1):

@@ -34,8 +34,7 @@ def values() -> dict[tuple[str, str, str, str], float]:
 
 def bytes_per_token(tokenizer: str) -> float | None:
     """From whichever table has it, of any size, as it hangs on none; the paper's plain windows are greedy."""
-    named = tokenizer.replace(", windows=greedy", "")
-    named = named.partition("[")[0] if "Piece" in named else named
+    named = _named(tokenizer.replace(", windows=greedy", ""))
     found = (
         each for (_, name, _, quantity), each in values().items() if (name, quantity) == (named, "bytes_per_token")
     )
@@ -44,6 +43,9 @@ def bytes_per_token(tokenizer: str) -> float | None:
 
 def value(table: str, tokenizer: str, quantity: str, size: str = "") -> float | None:
     """One figure, None where the paper gives none; a `SentencePiece` of any vocabulary stands for the paper's."""
-    return values().get(
-        (table, tokenizer.partition("[")[0] if "Piece" in tokenizer else tokenizer, size, quantity)
-    )
+    return values().get((table, _named(tokenizer), size, quantity))
+
+
+def _named(tokenizer: str) -> str:
+    """As the paper's tables have it, which know one SentencePiece alone."""
+    return tokenizer.partition("[")[0] if "Piece" in tokenizer else tokenizer

@@ -50,7 +50,7 @@ class Result:
 
 def versions(environment: dict) -> str:
     """The machine and the versions, in words."""
-    return ", ".join(f"{name} {value}" for name, value in environment.items() if name != "cores")
+    return ", ".join(f"{name} {value}" for name, value in environment.items() if value and name != "cores")
 
 
 def environment() -> dict:
@@ -82,4 +82,5 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())

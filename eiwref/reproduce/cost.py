@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from eiwref.reproduce.grid import Job, Training
 from eiwref.reproduce.page import cell
+from eiwref.reproduce.trained import seen
 from eiwref.run import Plan
 from eiwref.show import table
 
@@ -22,7 +23,7 @@ class Device(NamedTuple):
 
 
 GPU = Device("one device of the H200's class", 4e14)  # assumed: about 40 % of what it can do in 16 bits
-CORE = Device("one core of a laptop", 4e10)  # runs of scale laptop did 3.7e10 to 7.2e10 on one with AVX-512
+CORE = Device("one core of a laptop", 4e10)  # runs of scale laptop did 3.2e10 to 7.2e10 on one with AVX-512
 
 COLUMNS = (
     *(("kind", "job", ""), ("tokenizer", "tokenizer", ""), ("size", "size", ""), ("seeds", "seeds", "")),
@@ -70,7 +71,7 @@ def with_needs(jobs: Iterable[Job]) -> list[Job]:
 
 
 def _run(job: Job, training: Training, ratio: float | None, device: Device) -> dict:
-    config, how, text = training
+    config, how, _ = training
     settings = job.describe()
     of = settings.get("m2", settings)  # whose training goes on
     made = {
@@ -86,20 +87,17 @@ def _run(job: Job, training: Training, ratio: float | None, device: Device) -> d
     }
     if how is None:
         return made | dict.fromkeys(("batch", "steps", "warm_up", "schedule", *SUMS))
-    tokens = how.steps * how.batch * config.context
-    if text is None and ratio is not None:
-        text = round(tokens * ratio)
-    with_output = 6 * (config.parameters + made["output_parameters"]) * tokens
+    amounts = seen(training, ratio)
     return made | {
         "batch": how.batch,
         "steps": how.steps,
         "warm_up": how.warm_up,
         "schedule": _schedule(how),
-        "tokens": tokens,
-        "bytes": text,
-        "flops": 6 * config.parameters * tokens,
-        "flops_with_output": with_output,
-        "hours": with_output / device.flops_per_second / 3600,
+        "tokens": amounts["tokens_seen"],
+        "bytes": amounts["bytes_seen"],
+        "flops": amounts["training_flops"],
+        "flops_with_output": amounts["training_flops_with_softmax"],
+        "hours": amounts["training_flops_with_softmax"] / device.flops_per_second / 3600,
     }
 
 

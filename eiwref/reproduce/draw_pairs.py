@@ -62,7 +62,7 @@ def _panel(axes, rows: list[dict], panel: Panel) -> None:
         if (value := row[panel.value]) is not None:
             style = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
             axes.annotate(cell(value, panel.form), (value, place), (0, 5), **style)
-    axes.set_xscale(panel.scale)
+    axes.set_xscale(panel.scale, **({"linthresh": 0.01} if panel.scale == "symlog" else {}))
     axes.margins(x=0.12)
     low, high = axes.get_xlim()
     if high - low < panel.least:

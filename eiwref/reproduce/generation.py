@@ -24,7 +24,7 @@ from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED,
 from eiwref.reproduce.draw_pairs import Panel, pairs
 from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
 from eiwref.reproduce.grid import Grid, Job, Place
-from eiwref.reproduce.judging import LARGE_ONLY, verdict
+from eiwref.reproduce.judging import LARGE_ONLY, towards, verdict
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.tokens import Tokens
 from eiwref.reproduce.trained import Trained, load, training_flops
@@ -267,6 +267,8 @@ EXPERIMENTS = (
             "equal": "FLOPs of training with the output layer, or FLOPs/byte of inference without",
             "bits_per_byte_of_bytes": "of the M2 over bytes that costs as much; of inference, between two sizes",
             "perplexity": "2^(bits/byte)",
+            "bits_per_byte": "of held-out text",
+            "perplexity_of_bytes": "of that M2 over bytes",
             "change": "of perplexity, in %; below 0 is better than bytes",
             "both_learned": "whether both M2s predict better than the frequencies of their tokens do",
             "flops_per_byte": "of M2 in inference, without the output layer; a codebook decodes without M1",
@@ -316,7 +318,9 @@ def _judge_speed(rows: Rows) -> Judgement:
         max(row["times_bytes"] for row in alone if row["size"] == size and row["tokenizer"] in WINDOWS)
         for size in by_size
     ]
-    return Judgement(NOT_AT_THIS_SCALE, value, "from the smaller M2 to the larger: " + _arrow(best))
+    return Judgement(
+        NOT_AT_THIS_SCALE, value, f"from the smaller M2 to the larger: {_arrow(best)}, {towards(best)}"
+    )
 
 
 def _judge_perplexity(rows: Rows) -> Judgement:
@@ -332,7 +336,8 @@ def _judge_perplexity(rows: Rows) -> Judgement:
         return Judgement(REPRODUCED, value)
     opposite = changes[-1] >= -LOWER and changes[-1] >= changes[0] and len(changes) > 1
     end = verdict(False, compared) if opposite else NOT_AT_THIS_SCALE
-    return Judgement(end, value, "change in % from the smaller M2 to the larger: " + _arrow(changes))
+    trend = f"change in % from the smaller M2 to the larger: {_arrow(changes)}, {towards(changes, 'lower')}"
+    return Judgement(end, value, trend)
 
 
 def _arrow(values) -> str:

@@ -21,6 +21,7 @@ LARGE_ONLY = (  # ends the rules that `verdict` applies
 LEARNED = 0.1  # bits/byte below a unigram model
 SHARE = 0.25  # of a training, at which "less" is looked at
 SIGNIFICANT = 0.05
+NOISE = 0.01  # bits/byte: seeds alone lie as far apart
 
 
 class Missing(Exception):
@@ -94,10 +95,10 @@ def at_sizes(rows: list[dict], name: str = "bits_per_byte") -> str:
     return ", ".join(f"{row[name]:.3f} ({row['size']})" for row in rows)
 
 
-def towards(values: Iterable[float], wanted: str = "higher") -> str:
+def towards(values: Iterable[float], wanted: str = "higher", noise: float = 0.0) -> str:
     """Whether values, as scale rises, speak for a claim that wants them "higher" or "lower"; one says nothing."""
     first, last = itemgetter(0, -1)(list(values))
-    if first == last:
+    if abs(last - first) <= noise:
         return "no trend"
     return "towards the claim" if (last > first) == (wanted == "higher") else "away from the claim"
 
@@ -112,13 +113,11 @@ def gap_trend(what: str, first: list[dict], second: list[dict], wanted: str = "l
     if len(pairs) > 1:
         gaps = [a["bits_per_byte"] - b["bits_per_byte"] for a, b in pairs]
         shown = ", ".join(f"{gap:+.3f} ({a['size']})" for gap, (a, _) in zip(gaps, pairs, strict=True))
-        parts.append(f"{what} by size: {shown}, {towards(gaps, wanted)}")
+        parts.append(f"{what} by size: {shown}, {towards(gaps, wanted, NOISE)}")
     a, b = pairs[-1]
     gaps = [_on_the_way(a, share) - _on_the_way(b, share) for share in (SHARE, 1.0)]
-    shown = ", ".join(f"{gap:+.3f}" for gap in gaps)
-    parts.append(
-        f"{what} after a quarter of the training and at its end: {shown} ({a['size']}), {towards(gaps, wanted)}"
-    )
+    shown = ", ".join(f"{gap:+.3f}" for gap in gaps) + f" ({a['size']}), {towards(gaps, wanted, NOISE)}"
+    parts.append(f"{what} after a quarter of the training and at its end: {shown}")
     return "; ".join(parts)
 
 

@@ -240,6 +240,8 @@ EXPERIMENTS = (
             **SEEN_UNITS,
             "nats": "nats a bit, on the same",
             "uniform_nats": "the natural logarithm of 2",
+            "parameters": "of M2's matrices, without embeddings and output",
+            "paper_nats": "the paper's, of its 25m",
         },
         columns=(
             ("size", "M2", ""),
@@ -275,6 +277,7 @@ EXPERIMENTS = (
             "nats_by_seed": "by seed",
             "std": "standard deviation of the accuracy over seeds, points",
             **SEEN_UNITS,
+            "tokens_seen": "in training, of one seed: about, as if every example had the mean's tokens",
             "different_examples": "in the training text; if fewer than are seen, they come again",
         },
         columns=(
@@ -350,7 +353,9 @@ def _judge_compress(rows: Rows) -> Judgement:
         return Judgement(REPRODUCED, value)
     if last is not None and last >= 20:
         return Judgement(CONTRADICTED, value)
-    trend = f"accuracy from the smaller network to the larger: {_arrow(whole.values())}"
+    known = [each for each in late.values() if each is not None]
+    trend = f"after the first {EARLY} tokens, from the smaller network to the larger: {_arrow(known)}"
+    trend += f", {towards(known, 'lower')}" if known else "none can be told"
     return Judgement(NOT_AT_THIS_SCALE, value, trend)
 
 

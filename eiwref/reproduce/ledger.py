@@ -34,8 +34,9 @@ def alike(one: Result, other: Result) -> bool:
 
 
 def is_current(result: Result) -> bool:
-    """Whether all jobs it is made of are of the versions that would be run now."""
-    return result.settings["versions"].items() <= grid.versions().items()
+    """Whether all jobs it is made of are of the versions that would be run now, and its columns those of now."""
+    (experiment,) = (each for each in registry.EXPERIMENTS if each.name == result.name)
+    return result.settings["versions"].items() <= grid.versions().items() and result.units == experiment.units
 
 
 def _common(result: Result) -> dict:

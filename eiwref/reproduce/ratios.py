@@ -31,7 +31,10 @@ UNITS = {
     "unigram": "bits/byte under the ids' frequencies in the training text, each raised by one",
     "gain": "uniform less unigram",
     "train_bytes": "bytes of text to train on",
-    "train_tokens": "tokens of it",
+    "train_tokens": "tokens of it, read once",
+    "paper_tokens": "what each of the paper's M2s was trained on",
+    "paper_bytes": "the text that these stand for",
+    "paper_gain": "the paper's uniform less its unigram",
 }
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from eiwref.errors import EiwrefError
-from eiwref.experiments.result import Result, environment
+from eiwref.experiments.result import Result
 from eiwref.files import make_folder, write_bytes
 from eiwref.reproduce import (
     cost,
@@ -109,11 +109,20 @@ def make(experiment: Experiment, scale: Scale, grid: Grid, options: str) -> Resu
         units=experiment.units,
         rows=experiment.rows(scale, grid),
         seconds=round(sum(run.seconds for run in everything if run is not None), 1),
-        environment=environment(),
+        environment=_together([run.environment for run in everything if run is not None]),
     )
     result.save(make_folder(grid.out) / f"{result.name}.json")
     draw(experiment, result, grid.out)
     return result
+
+
+def _together(environments: list[dict]) -> dict:
+    """Of all machines that the runs were made on, what is known of them: values that differ side by side."""
+    names = dict.fromkeys(name for each in environments for name in each)
+    found = {name: list(dict.fromkeys(each[name] for each in environments if name in each)) for name in names}
+    return {
+        name: values[0] if len(values) == 1 else " and ".join(map(str, values)) for name, values in found.items()
+    }
 
 
 def draw(experiment: Experiment, result: Result, out: Path) -> None:

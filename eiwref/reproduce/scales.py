@@ -41,9 +41,12 @@ class Scale:
 
 
 DEPARTURES = (  # of scale paper
+    "windows are stop-cell, where the paper's are greedy, though their bytes/token are told as the paper has them",
     "AdamW and half a cosine, where the paper has Adafactor and 1/sqrt(step)",
-    "variants of windows and of gzip (Tables 9, 10 and 17, 24 bits) at the smallest size, the paper's at up to 2b",
-    "M1 is the one that is named, and is not trained anew",
+    "variants of windows and of gzip (Tables 9, 10 and 17, 24 bits) run at the smallest size only, the paper's at "
+    "up to 2b",
+    "M1 is the one that is named, and is not trained anew; the one that travels with eiwref has a context of 256 "
+    "bytes, the paper's 1,024",
 )
 
 SCALES = {

@@ -21,12 +21,12 @@ from eiwref.nn.transformer import Config, Transformer
 from eiwref.reproduce import draw_tasks
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
 from eiwref.reproduce.examples import Examples, fit, score
-from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
+from eiwref.reproduce.experiment import Experiment
 from eiwref.reproduce.grid import Grid, Job, Place, Training
 from eiwref.reproduce.judging import towards
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.statistics import deviation
-from eiwref.reproduce.trained import Trained, learning_rate, load, seen, training_flops
+from eiwref.reproduce.trained import Trained, learning_rate, load, training_flops
 from eiwref.run import Plan
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.registry import vocabulary
@@ -170,7 +170,8 @@ def _figure13(scale: Scale, grid: Grid) -> list[dict]:
                     "training_words": runs[0]["training_words"],
                     "tokens_per_word": runs[0]["tokens_per_word"],
                     "std": deviation(ends) if len(ends) > 1 else None,
-                    **seen(_job(scale, tokenizer, letters, size, scale.seeds[0]).training(None)),
+                    "words_seen": int(curve[-1, 0]) * scale.batch,
+                    "parameters": runs[0]["parameters"],
                 }
             )
     return rows
@@ -190,7 +191,8 @@ EXPERIMENTS = (
             "curve": "(step, % of held-out words, % of words trained on), mean over seeds",
             "tokens_per_word": "the space before it included",
             "std": "standard deviation over seeds, points",
-            **SEEN_UNITS,
+            "words_seen": "in training, each several times: about 20 tokens each, its letters counted",
+            "parameters": "of M2's matrices, without embeddings and output: 6 FLOPs each for a token of training",
         },
         columns=(
             ("tokenizer", "M2 over", ""),
@@ -200,7 +202,8 @@ EXPERIMENTS = (
             ("training", "training words, %", ".1f"),
             ("tokens_per_word", "tokens/word", ".2f"),
             ("std", "std, held out", ".1f"),
-            *SEEN,
+            ("words_seen", "words seen", ","),
+            ("parameters", "parameters", ","),
         ),
         draw=draw_tasks.figure13,
         notes=(

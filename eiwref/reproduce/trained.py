@@ -72,17 +72,13 @@ class Trained(Job):
         network = Transformer(config, place.xp)
         train_ratio = text["train"]["bytes"] / text["train"]["tokens"]
         plan = self.plan(config, train_ratio)
-        seen = plan.steps * self.batch * self.context
         ratio, m1 = text["bytes_per_token"], m1_config(reader)
         found = {
             "bytes_per_token": ratio,
             "parameters": config.parameters,
             "parameters_in_all": sum(int(np.prod(shape)) for shape in network.shapes().values()),
             "steps": plan.steps,
-            "tokens_seen": seen,
-            "bytes_seen": round(seen * train_ratio),
-            "training_flops": 6 * config.parameters * seen,
-            "training_flops_with_softmax": training_flops(config) * seen,
+            **seen(Training(config, plan), train_ratio),
             "flops_per_byte": flops_per_byte(config, ratio, m1),
             "flops_per_byte_with_softmax": flops_per_byte(config, ratio, m1, softmax=True),
             "flops_per_byte_of_m2": flops_per_byte(config, ratio),
@@ -190,10 +186,12 @@ def training_flops(config: Config) -> int:
     return 6 * (config.parameters + config.d_model * config.symbols)
 
 
-def seen(training: Training) -> dict:
-    """What a plan amounts to, under the names that a `Trained` gives it."""
+def seen(training: Training, bytes_per_token: float | None = None) -> dict:
+    """What a plan amounts to; the text it does not name is that of all its tokens, None where none is known."""
     config, plan, text = training
     tokens = plan.steps * plan.batch * config.context
+    if text is None and bytes_per_token is not None:
+        text = round(tokens * bytes_per_token)
     return {
         "tokens_seen": tokens,
         "bytes_seen": text,
