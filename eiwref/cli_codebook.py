@@ -6,8 +6,8 @@ from functools import partial
 from tqdm import tqdm
 
 import eiwref
-from eiwref import cli_networks, files
-from eiwref.cli_options import count
+from eiwref import files
+from eiwref.cli_options import count, report
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import environment
@@ -65,7 +65,7 @@ def _codebook(options) -> int:
         held_out = list(sources.documents(options.held_out))
         found["held_out"] = options.held_out
         found["bytes_per_window"] = _bytes_per_window(book, held_out)
-    return cli_networks.report(options, found)
+    return report(options, found)
 
 
 def _bytes_per_window(book: Codebook, documents: list[bytes]) -> float:

@@ -1,32 +1,87 @@
-"""The commands for `.eiw` files: encode and decode, a piece at a time."""
+"""The commands for files and texts as they stand: `eiwref windows`, `encode`, `decode` and `verify`.
+
+`.eiw` files are written and read a piece at a time.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 from tqdm import tqdm
 
 import eiwref
-from eiwref import files
-from eiwref.predictors.base import Predictor
+from eiwref import files, show
+from eiwref.cli_options import add_tokenizer, count, has_colour, predictor_of, print_json
+from eiwref.corpus import sources
+from eiwref.errors import EiwrefError, SpecError
+from eiwref.experiments.result import environment
 from eiwref.tokenizers import container
 
+DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
 
-def encode_command(options, predictor: Predictor | None) -> dict:
-    """`eiwref encode`: returns what is to be reported."""
+
+def add_commands(add: Callable) -> None:
+    """Give the parser its four; `add` adds all others."""
+    command = add("windows", _windows, "show a text cut into equal-info windows")
+    command.add_argument("text", nargs="?", metavar="TEXT")
+    command.add_argument("--file", metavar="FILE", help="take the text from a file")
+    add_tokenizer(command, default=DEFAULT_SPEC)
+
+    command = add("encode", _encode, "compress a file to an .eiw file of tokens")
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("-o", "--out", required=True, metavar="F.eiw")
+    add_tokenizer(command, default=DEFAULT_SPEC)
+
+    command = add("decode", _decode, "get the file back from an .eiw file")
+    command.add_argument("file", metavar="F.eiw")
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+
+    command = add(
+        "verify",
+        _verify,
+        "round-trip files through the paper's tokenizers; exit code 1 if a promise is broken",
+        default="ngram, which is quick",
+    )
+    command.add_argument("files", nargs="+", metavar="FILE", help="or builtin:held-out")
+    add_tokenizer(command, action="append")
+    command.add_argument("--limit", type=count, metavar="BYTES", help="only the first BYTES of each file")
+
+
+def _windows(options) -> int:
+    from eiwref.tokenizers.equal_info import EqualInfo
+
+    if (options.text is None) == (options.file is None):
+        raise EiwrefError("windows: give either a TEXT or --file FILE")
+    data = os.fsencode(options.text) if options.file is None else files.read_bytes(options.file)
+    tokenizer = eiwref.tokenizer(options.tokenizer, predictor_of(options))
+    if not isinstance(tokenizer, EqualInfo):
+        raise SpecError(f"{tokenizer.spec} has no windows to show, name an EqualInfoAC with --tokenizer")
+    rows = show.describe(tokenizer, data)
+    if options.json:
+        print_json({"tokenizer": tokenizer.spec, "bytes": len(data), "windows": rows})
+        return 0
+    if rows:
+        print(show.render(rows, has_colour()))
+    tokens = len(tokenizer.encode(data))
+    print(f"\n{tokenizer.spec}: {len(data)} bytes, {len(rows)} windows, {tokens} tokens")
+    return 0
+
+
+def _encode(options) -> int:
     files.check_writable(options.out)
-    tokenizer = eiwref.tokenizer(options.tokenizer, predictor)
+    tokenizer = eiwref.tokenizer(options.tokenizer, predictor_of(options))
     with _Source(options.file, "encode") as source:
         written = files.write_pieces(options.out, container.pack_pieces(tokenizer, source))
-    return _report(options, tokenizer.spec, source.bytes, written)
+    return _written(options, tokenizer.spec, source.bytes, written)
 
 
-def decode_command(options, predictor: Predictor | None) -> dict:
-    """`eiwref decode`: the text has its name only once its SHA-256 was right."""
+def _decode(options) -> int:
+    """The text has its name only once its SHA-256 was right."""
     files.check_writable(options.out)
     with _Source(options.file, "decode") as source:
-        tokenizer, texts = container.unpack_pieces(source, predictor, options.file)
+        tokenizer, texts = container.unpack_pieces(source, predictor_of(options), options.file)
         written = files.write_pieces(options.out, texts)
-    return _report(options, tokenizer.spec, source.bytes, written)
+    return _written(options, tokenizer.spec, source.bytes, written)
 
 
 class _Source:
@@ -51,5 +106,68 @@ class _Source:
             self.bar.update(len(piece))
 
 
-def _report(options, spec: str, read: int, written: int) -> dict:
-    return {"file": options.out, "tokenizer": spec, "bytes_read": read, "bytes_written": written}
+def _written(options, spec: str, read: int, written: int) -> int:
+    if options.json:
+        print_json({"file": options.out, "tokenizer": spec, "bytes_read": read, "bytes_written": written})
+    else:
+        print(f"{options.out}: {written:,} bytes from {read:,}, {spec}")
+    return 0
+
+
+def _verify(options) -> int:
+    from eiwref import verify
+    from eiwref.predictors.store import digest
+    from eiwref.tokenizers import all_specs
+
+    predictor = predictor_of(options) or eiwref.shipped("ngram")
+    tokenizers = [eiwref.tokenizer(spec, predictor) for spec in options.tokenizer or all_specs()]
+    texts = {name: _whole(name, options.limit) for name in options.files}
+    rows = []
+    with tqdm(total=len(texts) * len(tokenizers), desc="round trips", disable=None) as bar:
+        for name, data in texts.items():
+            for tokenizer in tokenizers:
+                bar.set_postfix_str(tokenizer.spec)
+                rows.append((name, verify.round_trip(tokenizer, data)))
+                bar.update()
+    broken = sum(row.broken for _, row in rows)
+    if options.json:
+        print_json(
+            {
+                "command": options.command,
+                "limit": options.limit,
+                "predictor": digest(predictor),
+                "texts": [{"file": name, "sha256": sha256(data).hexdigest()} for name, data in texts.items()],
+                "rows": [{"file": name} | row.as_dict() for name, row in rows],
+                "environment": environment(),
+            }
+        )
+        return 1 if broken else 0
+    if options.limit is not None:
+        print(f"the first {options.limit:,} bytes of each file\n")
+    header = ["tokenizer", "bytes", "tokens", "bytes/token", "bits/byte", "MB/s", "decode MB/s", "round trip"]
+    for name in texts:
+        print(name)
+        lines = [
+            [
+                row.tokenizer,
+                f"{row.bytes:,}",
+                f"{row.tokens:,}",
+                f"{row.bytes_per_token:.3f}",
+                f"{row.bits_per_byte:.3f}",
+                f"{row.mb_per_s:.3f}",
+                f"{row.decode_mb_per_s:.3f}",
+                show.verdict(row.as_dict()),
+            ]
+            for file, row in rows
+            if file == name
+        ]
+        print(show.table(header, lines) + "\n")
+    print(f"{len(rows)} round trips, {broken} broken promises")
+    return 1 if broken else 0
+
+
+def _whole(name: str, limit: int | None) -> bytes:
+    """A file as it is, or the built-in text's documents end to end."""
+    if name.startswith(sources.BUILTIN):
+        return b"".join(sources.documents(name))[:limit]
+    return files.read_bytes(name, limit)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import eiwref
-from eiwref import cli_networks, files
+from eiwref import files
+from eiwref.cli_options import report
 from eiwref.corpus import sources
 from eiwref.errors import PredictorError
 from eiwref.experiments.result import environment
@@ -43,7 +44,7 @@ def _quantise(options) -> int:
         "bits_per_symbol_in_floats": bits_per_symbol(m1, texts),
         "environment": environment(),
     }
-    return cli_networks.report(options, found)
+    return report(options, found)
 
 
 def _doctor(options) -> int:
@@ -51,7 +52,7 @@ def _doctor(options) -> int:
 
     found = doctor.examine()
     if options.json:
-        cli_networks.report(options, {"command": options.command} | found)
+        report(options, {"command": options.command} | found)
     else:
         print("\n".join(doctor.lines(found)))
     return 0 if found["agrees"] else 1

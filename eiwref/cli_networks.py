@@ -1,6 +1,6 @@
-"""The command that measures a trained M2 or M1, and how networks' commands report."""
+"""The command that measures a trained M2 or M1: `eiwref eval`."""
 
-import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 import eiwref
 from eiwref import backend
+from eiwref.cli_options import add_backend, predictor_of, report
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.evaluate import measure, measure_m1
@@ -16,21 +17,29 @@ from eiwref.m2 import M2
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Networked
-from eiwref.predictors.store import Stored, digest
+from eiwref.predictors.store import digest
 from eiwref.tokenizers.workers import at_work
 
 M1_SPECS = ("AC[v=256]", *(f"EqualInfoAC[b={bits}, v=65k]" for bits in (16, 32, 64, 128)))
+MODEL = "made by eiwref train; an M1 too"
 BAR = partial(tqdm, unit="", disable=None)
 
 
-def eval_command(options, predictor: Predictor | None) -> dict:
-    """`eiwref eval`: bits/byte and what they cost."""
-    model = load(options.model, predictor, backend.array_module(options.backend))
+def add_command(add: Callable, texts: dict) -> None:
+    """Give the parser its `eval`; `add` adds all others, `texts` says how a TEXT is named."""
+    command = add("eval", _eval, "bits/byte of an M2 (or a byte model M1) on a text, and what they cost")
+    command.add_argument("model", metavar="M2", help=MODEL)
+    command.add_argument("texts", **texts)
+    add_backend(command)
+
+
+def _eval(options) -> int:
+    model = load(options.model, predictor_of(options), backend.array_module(options.backend))
     documents, tallies = sources.counted(options.texts)
     texts = list(documents)
     found = measure(model, texts, BAR) if isinstance(model, M2) else _measure_m1(model, texts)
     about = {"texts": [{"name": Path(name).name} | tally.as_dict() for name, tally in tallies]}
-    return {"command": options.command} | found | about | {"environment": environment()}
+    return report(options, {"command": options.command} | found | about | {"environment": environment()})
 
 
 def load(path: str, predictor: Predictor | None, xp) -> M2 | Networked:
@@ -56,19 +65,3 @@ def _measure_m1(m1: Networked, texts: list[bytes]) -> dict:
             tokens = sum(map(len, encoder.encode_batch(texts, BAR)))
         found |= {f"bytes_per_token {spec}": found["bytes"] / tokens}
     return found
-
-
-def predictor(options) -> Stored | None:
-    """The one named with --predictor; None stands for the one that travels with the package."""
-    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
-
-
-def report(options, found: dict) -> int:
-    """What a command found, as JSON or a line a figure (texts have been shown); the exit code."""
-    if options.json:
-        print(json.dumps(found, indent=1))
-        return 0
-    for name, value in found.items():
-        if name not in ("samples", "environment"):
-            print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
-    return 0

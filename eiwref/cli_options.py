@@ -1,4 +1,12 @@
-"""Numbers as options of commands: what is none, or out of range, is refused in a sentence."""
+"""What commands share: options, the predictor that is named, and how figures are reported."""
+
+import json
+import os
+import sys
+
+import eiwref
+from eiwref import backend
+from eiwref.predictors.store import Stored
 
 
 def _number(kind: type, name: str, allowed):
@@ -17,3 +25,41 @@ def _number(kind: type, name: str, allowed):
 count = _number(int, "positive integer", lambda value: value > 0)
 seed = _number(int, "integer from 0 on", lambda value: value >= 0)
 positive = _number(float, "positive number", lambda value: 0 < value < float("inf"))
+
+
+def add_tokenizer(command, **more) -> None:
+    command.add_argument("--tokenizer", metavar="SPEC", help="such as 'EqualInfoAC[b=32, v=256]'", **more)
+
+
+def add_backend(command) -> None:
+    command.add_argument(
+        "--backend", choices=backend.NAMES, default="numpy", help="array library that counts (default: numpy)"
+    )
+
+
+def add_seed(command) -> None:
+    command.add_argument("--seed", type=seed, default=0, help="of all that is random (default: 0)")
+
+
+def predictor_of(options) -> Stored | None:
+    """The one named with --predictor; None stands for the one that travels with the package."""
+    return None if options.predictor is None else eiwref.load_predictor(options.predictor)
+
+
+def print_json(data: dict) -> None:
+    print(json.dumps(data, indent=1))
+
+
+def report(options, found: dict) -> int:
+    """What a command found, as JSON or a line a figure (texts have been shown); the exit code."""
+    if options.json:
+        print_json(found)
+        return 0
+    for name, value in found.items():
+        if name not in ("samples", "environment"):
+            print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
+    return 0
+
+
+def has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -4,11 +4,13 @@ import codecs
 import os
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 from tqdm import tqdm
 
 from eiwref import backend, cli_networks, generate
+from eiwref.cli_options import add_backend, add_seed, count, predictor_of, report
 from eiwref.errors import ModelError
 from eiwref.m2 import M2
 from eiwref.predictors.base import Predictor
@@ -17,9 +19,27 @@ from eiwref.show import escaped
 from eiwref.tokenizers import streaming
 
 
-def sample_command(options, predictor: Predictor | None) -> dict:
-    """`eiwref sample`: shows texts, one alone as it comes, and returns what is to be reported."""
-    m2 = _load(options.model, predictor, backend.array_module(options.backend))
+def add_command(add: Callable) -> None:
+    """Give the parser its `sample`; `add` adds all others."""
+    command = add("sample", _sample, "text that an M2 (or a byte model M1) makes up")
+    command.add_argument("model", metavar="M2", help=cli_networks.MODEL)
+    command.add_argument("--tokens", type=count, default=100, help="of each text, at most (default: 100)")
+    command.add_argument("--samples", type=count, default=1, help="texts at once, in one batch (default: 1)")
+    command.add_argument(
+        "--prompt", default="", metavar="TEXT", help="to go on from, as far as its tokens are whole"
+    )
+    command.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest token (default: 1.0)")
+    command.add_argument("--top-k", type=count, metavar="K", help="only the K likeliest tokens")
+    command.add_argument(
+        "--top-p", type=float, default=1.0, help="only the likeliest of this share (default: 1.0)"
+    )
+    add_seed(command)
+    add_backend(command)
+
+
+def _sample(options) -> int:
+    """Shows texts, one alone as it comes."""
+    m2 = _load(options.model, predictor_of(options), backend.array_module(options.backend))
     choice = generate.Choice(options.temperature, options.top_k, options.top_p)
     prompt = streaming.opening(m2.tokenizer, os.fsencode(options.prompt))
     rngs = np.random.default_rng(options.seed).spawn(options.samples)
@@ -40,7 +60,7 @@ def sample_command(options, predictor: Predictor | None) -> dict:
     shown = [_shown(one.text) for one in written]
     if not options.json and not alone:
         print("\n\n".join(f"--- {i}\n{text}" for i, text in enumerate(shown, 1)) + "\n")
-    return {
+    found = {
         "command": options.command,
         "tokenizer": m2.tokenizer.spec,
         "prompt_tokens": len(prompt),
@@ -56,6 +76,7 @@ def sample_command(options, predictor: Predictor | None) -> dict:
             for one, text in zip(written, shown, strict=True)
         ],
     }
+    return report(options, found)
 
 
 def _load(path: str, predictor: Predictor | None, xp) -> M2:

@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend, cli_networks, files
-from eiwref.cli_options import count, positive, seed
+from eiwref import backend, files
+from eiwref.cli_options import count, positive, predictor_of, report, seed
 from eiwref.corpus import sources, tokens
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.experiments.result import environment
@@ -100,11 +100,11 @@ def _add_tokenizer(command, about: str, default: str | None) -> None:
 
 
 def _shards(options) -> int:
-    tokenizer = eiwref.tokenizer(options.tokenizer, cli_networks.predictor(options))
+    tokenizer = eiwref.tokenizer(options.tokenizer, predictor_of(options))
     bar = partial(BAR, desc="documents")
     manifest = tokens.write(options.out, tokenizer, options.texts, bar, workers=options.threads)
     shards = manifest["shards"]
-    return cli_networks.report(
+    return report(
         options,
         {
             "command": options.command,
@@ -150,7 +150,7 @@ def _train(options) -> int:
     _save(options, tokenizer, network, stream, done)
     symbols = options.steps * options.batch * options.context
     text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
-    return cli_networks.report(
+    return report(
         options,
         {
             "command": options.command,
@@ -176,7 +176,7 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
             raise EiwrefError("train: a folder of tokens is trained on alone, name no other TEXT")
         (folder,) = options.texts
         manifest = tokens.read_manifest(folder)
-        tokenizer = eiwref.tokenizer(spec or manifest["tokenizer"], cli_networks.predictor(options))
+        tokenizer = eiwref.tokenizer(spec or manifest["tokenizer"], predictor_of(options))
         if tokenizer.spec != manifest["tokenizer"]:
             found = f"{folder}: holds tokens of {manifest['tokenizer']}, expected {tokenizer.spec}"
             raise ModelError(f"{found}; make them with eiwref shards --tokenizer '{tokenizer.spec}'")
@@ -186,7 +186,7 @@ def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
                 f"{tokenizer.predictor_digest[:16]}; name the right one with --predictor"
             )
         return tokenizer, tokens.load(folder, partial(BAR, desc="shards"))
-    tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, cli_networks.predictor(options))
+    tokenizer = eiwref.tokenizer(spec or DEFAULT_SPEC, predictor_of(options))
     texts = list(chain.from_iterable(sources.documents(name) for name in options.texts))
     return tokenizer, tokens.in_memory(_encoded(options, tokenizer, texts), tokenizer, sum(map(len, texts)))
 

@@ -40,8 +40,9 @@ ROOMS = [
     "demo",
     "",  # eiwref itself: the names for users
     "course",
-    "cli_files",
     "cli_options",
+    "cli_files",
+    "cli_fit",
     "cli_networks",
     "cli_train",
     "cli_integer",

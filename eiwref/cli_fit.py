@@ -1,0 +1,97 @@
+"""The command that counts a text: `eiwref fit`."""
+
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+from eiwref import backend, files
+from eiwref.cli_options import add_backend, count, print_json
+from eiwref.corpus import sources
+from eiwref.errors import EiwrefError
+from eiwref.experiments.result import environment
+from eiwref.predictors.base import Predictor
+
+# What `fit` takes for each kind, and what it is unless given.
+OPTIONS = {
+    "unigram": {"precision": 16},
+    "ngram": {"order": 3, "min_count": 1, "precision": 16},
+    "subword": {"vocabulary": 32_000},
+}
+
+
+def add_command(add: Callable) -> None:
+    """Give the parser its `fit`; `add` adds all others."""
+    command = add("fit", _fit, "count a text and write a predictor or a subword model", predictor=False)
+    command.add_argument("kind", choices=tuple(OPTIONS))
+    command.add_argument(
+        "texts",
+        nargs="+",
+        metavar="TEXT",
+        help="files, folders, C4's *.json.gz, builtin:train or builtin:held-out; named twice it counts twice",
+    )
+    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    command.add_argument("--order", type=int, help="bytes of context of an n-gram (default: 3)")
+    command.add_argument("--precision", type=int, help="bits of its frequencies (default: 16)")
+    command.add_argument(
+        "--min-count",
+        type=count,
+        help="leave out what was seen less often after 2 bytes or more (default: 1)",
+    )
+    command.add_argument(
+        "--vocabulary",
+        type=count,
+        help="of a subword model, a multiple of 1000 (default: 32000)",
+    )
+    add_backend(command)
+
+
+def _fit(options) -> int:
+    from eiwref.predictors.ngram import NGram
+    from eiwref.predictors.static import Unigram
+    from eiwref.predictors.store import digest, dump
+    from eiwref.predictors.subword import Subword
+
+    xp = backend.array_module(options.backend)
+    settings = _settings(options)
+    files.check_writable(options.out)
+    documents, tallies = sources.counted(options.texts)
+    texts = tqdm(documents, desc="documents", unit="", disable=None)
+    if options.kind == "unigram":
+        predictor: Predictor | Subword = Unigram.fit(texts, **settings, xp=xp)
+    elif options.kind == "subword":
+        predictor = Subword.fit(texts, **settings)
+    else:
+        predictor = NGram.fit(texts, **settings, xp=xp)
+    packed = dump(predictor)
+    files.write_bytes(options.out, packed)
+    texts = [{"name": name} | tally.as_dict() for name, tally in tallies]
+    if options.json:
+        print_json(
+            {
+                "command": options.command,
+                "file": options.out,
+                "digest": digest(predictor),
+                "file_bytes": len(packed),
+                "settings": {"kind": options.kind} | settings,
+                "texts": texts,
+                "environment": environment(),
+            }
+        )
+        return 0
+    for text in texts:
+        size = f"{text['documents']:,} documents, {text['bytes']:,} bytes"
+        print(f"{text['name']}: {size}, SHA-256 {text['sha256'][:16]}")
+    print(f"{options.out}: {options.kind}, {len(packed):,} bytes, digest {digest(predictor)[:16]}")
+    return 0
+
+
+def _settings(options) -> dict:
+    """What the kind takes, as given or by default; what it does not take is refused."""
+    allowed = OPTIONS[options.kind]
+    for name in sorted(set().union(*OPTIONS.values()) - set(allowed)):
+        if getattr(options, name) is not None:
+            raise EiwrefError(f"fit: --{name.replace('_', '-')} is not for {options.kind}, leave it out")
+    return {
+        name: default if getattr(options, name) is None else getattr(options, name)
+        for name, default in allowed.items()
+    }
