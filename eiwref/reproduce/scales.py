@@ -21,6 +21,7 @@ class Scale:
     name: str
     sizes: tuple[str, ...]  # of M2, by name, rising
     seeds: tuple[int, ...]
+    fewer_seeds: int  # of larger M2s over methods that the main comparison is not between
     context: int  # tokens
     batch: int  # sequences
     unit: str  # what is equal for all methods, see `trained`
@@ -56,6 +57,7 @@ SCALES = {
             name="smoke",
             sizes=("mini",),
             seeds=(0, 1),
+            fewer_seeds=1,
             context=32,
             batch=2,
             unit="bytes",
@@ -73,6 +75,7 @@ SCALES = {
             name="laptop",
             sizes=("tiny", "small"),
             seeds=(0, 1, 2),
+            fewer_seeds=3,
             context=128,
             batch=16,
             unit="bytes",
@@ -90,6 +93,7 @@ SCALES = {
             name="gpu",
             sizes=("3m", "25m"),
             seeds=(0, 1, 2),
+            fewer_seeds=1,
             context=512,
             batch=64,
             unit="tokens",
@@ -107,6 +111,7 @@ SCALES = {
             name="paper",
             sizes=("25m", "113m", "403m", "2b"),
             seeds=(0, 1, 2, 3, 4),
+            fewer_seeds=1,
             context=512,
             batch=256,
             unit="tokens",

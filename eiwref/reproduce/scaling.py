@@ -1,8 +1,8 @@
 """M2 on every tokenizer, over sizes and seeds: Figures 3 to 6 and 15, Tables 6, 11, 13, 15 and 16.
 
-Paper, sections 4 and 5.3, Appendix D.1 and D.3. All seeds are run at the smallest size; at larger ones the first
-alone, except for the methods that the paper's main comparison is between. What every M2 is given equally much of
-is the scale's `unit`; the table of matched measures shows what becomes of five methods under each unit.
+Paper, sections 4 and 5.3, Appendix D.1 and D.3. All seeds are run at the smallest size; at larger ones the scale
+may have fewer, except for the methods that the paper's main comparison is between. What every M2 is given equally
+much of is the scale's `unit`; the table of matched measures shows what becomes of five methods under each unit.
 """
 
 from eiwref.experiments import paper
@@ -59,7 +59,7 @@ UNITS = {
 def main_runs(scale: Scale, tokenizer: str, size: str) -> list[Trained]:
     """One a seed, at the scale's unit and amount."""
     thorough = size == scale.sizes[0] or tokenizer in (BYTES, scale.subword, WINDOW, WINDOW_65K)
-    return all_seeds(scale, tokenizer, size=size)[: None if thorough else 1]
+    return all_seeds(scale, tokenizer, size=size)[: None if thorough else scale.fewer_seeds]
 
 
 def all_seeds(scale: Scale, tokenizer: str, **more) -> list[Trained]:
