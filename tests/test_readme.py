@@ -178,6 +178,10 @@ def test_what_delay_costs_is_the_committed_result():
         counted = [unigram[f"EqualInfoAC[b=16, v={vocabulary}{way}]"] for way in WAYS]
         assert counts[vocabulary].format(*counted) in README
         assert greedy < stop < delay
+    held = {row["tokenizer"]: row["unigram"] * row["bytes_per_token"] for row in table["rows"]}
+    held = [f"{held[f'EqualInfoAC[b=16, v=65k{way}]']:.1f}" for way in WAYS]
+    assert held[1] == held[2]
+    assert "is worth {} bits to a unigram\nmodel, where greedy's and delay's are worth {},".format(*held) in README
 
 
 def test_texts_are_those_of_the_committed_results():
