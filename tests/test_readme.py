@@ -184,6 +184,24 @@ def test_what_delay_costs_is_the_committed_result():
     assert "is worth {} bits to a unigram\nmodel, where greedy's and delay's are worth {},".format(*held) in README
 
 
+def test_what_was_not_shown_is_told():
+    claims = json.loads((CHECKOUT / "data" / "results" / "laptop" / "ledger.json").read_text())["claims"]
+    found = [claim["id"] for claim in claims if claim["verdict"] == "not at this scale"]
+    assert f"Not at this scale: {', '.join(found)}; " in README
+    assert [claim["id"] for claim in claims if claim["verdict"] == "contradicted"] == ["C27"]
+
+
+def test_how_fast_m2s_write_is_the_committed_result():
+    rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "speed.json").read_text())["rows"]
+    times = {(row["tokenizer"], row["size"]): row["times_bytes"] for row in rows if row["texts"] == 1}
+    for name, sentence in (
+        ("EqualInfoAC[b=16, v=256]", "writes {:.1f} (`tiny`) and {:.1f} (`small`) times the bytes/s"),
+        ("SentencePiece[v=8k]", "subwords {:.1f} and {:.1f} times"),
+        ("EqualInfoAC[b=16, v=65k]", "windows with 65k ids {:.1f} and {:.1f} times"),
+    ):
+        assert sentence.format(times[name, "tiny"], times[name, "small"]) in README
+
+
 def test_texts_are_those_of_the_committed_results():
     """What M1, n-gram, codebook and the laptop runs were made of stands in the list, if it is not built in."""
     listed = (CHECKOUT / "data" / "README.md").read_text()
