@@ -15,6 +15,7 @@ from eiwref.files import data_path
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.reproduce import (
+    coder_tasks,
     draw_tasks,
     examples,
     generation,
@@ -104,9 +105,9 @@ def test_a_network_learns_to_copy_and_is_scored_on_outputs_alone():
 
 def test_texts_are_cut_end_to_end_and_thinned_evenly():
     documents = [bytes(range(10)), b"ab", bytes(range(100, 107))]
-    assert learning_ac.cut(documents, 3, 99) == [b"\0\1\2", b"\3\4\5", b"\6\7\10", b"def", b"ghi"]
-    assert learning_ac.cut(documents, 3, 2) == [b"\0\1\2", b"\6\7\10"]
-    assert learning_ac.cut(documents, 11, 5) == []
+    assert coder_tasks.cut(documents, 3, 99) == [b"\0\1\2", b"\3\4\5", b"\6\7\10", b"def", b"ghi"]
+    assert coder_tasks.cut(documents, 3, 2) == [b"\0\1\2", b"\6\7\10"]
+    assert coder_tasks.cut(documents, 11, 5) == []
 
 
 def test_each_task_has_its_sides():
@@ -114,7 +115,7 @@ def test_each_task_has_its_sides():
     arrays["train_ends"] = np.array([3])
 
     def row(task):
-        made = learning_ac.Task(task, "AC[v=256]", "tiny", 2, 1, 1, 0).examples(arrays, "train")
+        made = coder_tasks.Task(task, "AC[v=256]", "tiny", 2, 1, 1, 0).examples(arrays, "train")
         return made.rows[0].tolist(), made.rows[0][made.wanted[0]].tolist()
 
     assert row("decompress") == ([5, 6, 7, 512, 353, 354], [353, 354])
@@ -136,13 +137,13 @@ def test_a_task_whose_training_goes_wrong_leaves_the_others_their_figures(tmp_pa
                 raise Diverged("the loss is a spike")
             return fit(*given)
 
-        monkeypatch.setattr(learning_ac, "fit", spike)
+        monkeypatch.setattr(coder_tasks, "fit", spike)
         for path in (tmp_path / "out" / "runs").glob("task-*.json"):
             path.unlink()
         assert grid.run(jobs, workers=1) == []
         return learning_ac._table5(scale, grid)
 
-    fit = learning_ac.fit
+    fit = coder_tasks.fit
     rows = run_and_judge(bad={1})
     assert {(row["seeds"], row["stopped"], len(row["accuracies"])) for row in rows} == {(1, 1, 1)}
     assert all(0 <= row["accuracy"] <= 100 for row in rows)
