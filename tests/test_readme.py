@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import eiwref
+from eiwref.nn import sizes
 
 CHECKOUT = Path(eiwref.__file__).parent.parent
 WAYS = ("", ", windows=greedy", ", windows=delay")
@@ -193,9 +194,13 @@ def test_what_was_not_shown_is_told():
 
 def test_how_fast_m2s_write_is_the_committed_result():
     rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "speed.json").read_text())["rows"]
+    assert [sizes.config(name, 257, 128).parameters for name in ("tiny", "small")] == [98_304, 393_216]
     times = {(row["tokenizer"], row["size"]): row["times_bytes"] for row in rows if row["texts"] == 1}
     for name, sentence in (
-        ("EqualInfoAC[b=16, v=256]", "writes {:.1f} (`tiny`) and {:.1f} (`small`) times the bytes/s"),
+        (
+            "EqualInfoAC[b=16, v=256]",
+            "writes {:.1f} times the bytes/s of one over bytes at 98,304 parameters, {:.1f} times at 393,216;",
+        ),
         ("SentencePiece[v=8k]", "subwords {:.1f} and {:.1f} times"),
         ("EqualInfoAC[b=16, v=65k]", "windows with 65k ids {:.1f} and {:.1f} times"),
     ):

@@ -309,6 +309,20 @@ def test_what_the_ledger_says_of_a_claim(made):
     assert (made / "ledger.png").read_bytes().startswith(PNG)
 
 
+def test_a_result_names_all_machines_of_its_runs(made, capsys):
+    """Whoever puts it together need not be where the runs were made; what a run did not record is not said."""
+    here = environment()
+    first = min((made / "runs").glob("square-*.json"))
+    data = json.loads(first.read_text())
+    data["environment"] = {"eiwref": here["eiwref"], "numpy": "2.0.0", "processor": "", "cores": 64}
+    first.write_text(json.dumps(data))
+    assert run(capsys, "reproduce", "figure2", "--out", "out", "--jobs", "1")[0] == 0
+    found = Result.load(made / "figure2.json").environment
+    assert found["eiwref"] == here["eiwref"]
+    assert set(found["numpy"].split(" and ")) == {"2.0.0", here["numpy"]}
+    assert versions({"numpy": "2.0.0", "processor": "", "cores": 64}) == "numpy 2.0.0"
+
+
 def test_commands_name_what_the_results_hang_on(toys, capsys):
     (toys / "a text").write_bytes(b"text of one's own to learn from, and some more of it")
     options = ("--text", "a text", "--out", "out", "--jobs", "1")
