@@ -55,24 +55,25 @@ def versions(environment: dict) -> str:
 
 def environment() -> dict:
     """The versions and the machine that a figure may depend on."""
-    libraries = (each for each in threadpool_info() if each["user_api"] == "blas")
     return {
         "eiwref": metadata.version("eiwref"),
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
-        "blas": ", ".join(
-            sorted(
-                {
-                    f"{each['internal_api']} {each['version']} {each.get('architecture', '')}".strip()
-                    for each in libraries
-                }
-            )
-        ),
+        "blas": _blas(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": cores(),
     }
+
+
+def _blas() -> str:
+    """What multiplies matrices, and by the kernels of which processor."""
+    libraries = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    parts = (
+        [each[part] for part in ("internal_api", "version", "architecture") if part in each] for each in libraries
+    )
+    return ", ".join(sorted({" ".join(map(str, each)) for each in parts}))
 
 
 @cache

@@ -7,7 +7,6 @@ with a word on where the figure goes from the smaller size to the larger and fro
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from operator import itemgetter
 
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Judgement, Rows
 from eiwref.reproduce.statistics import welch
@@ -97,10 +96,11 @@ def at_sizes(rows: list[dict], name: str = "bits_per_byte") -> str:
 
 def towards(values: Iterable[float], wanted: str = "higher", noise: float = 0.0) -> str:
     """Whether values, as scale rises, speak for a claim that wants them "higher" or "lower"; one says nothing."""
-    first, last = itemgetter(0, -1)(list(values))
-    if abs(last - first) <= noise:
+    values = list(values)
+    rise = values[-1] - values[0]
+    if abs(rise) <= noise:
         return "no trend"
-    return "towards the claim" if (last > first) == (wanted == "higher") else "away from the claim"
+    return "towards the claim" if (rise > 0) == (wanted == "higher") else "away from the claim"
 
 
 def gap_trend(what: str, first: list[dict], second: list[dict], wanted: str = "lower") -> str:
@@ -121,10 +121,10 @@ def gap_trend(what: str, first: list[dict], second: list[dict], wanted: str = "l
     return "; ".join(parts)
 
 
-def own_trend(what: str, rows: list[dict], level: str = "uniform", wanted: str = "lower") -> str:
-    """The same for a method's bits/byte less its own uniform's or unigram's."""
-    flat = [row | {"bits_per_byte": row[level], "curve": [[1.0, row[level]]]} for row in rows]
-    return gap_trend(what, rows, flat, wanted)
+def own_trend(name: str, rows: list[dict]) -> str:
+    """The same for a method's bits/byte less its own unigram's: whether it learns."""
+    flat = [row | {"bits_per_byte": row["unigram"], "curve": [[1.0, row["unigram"]]]} for row in rows]
+    return gap_trend(f"{name} less unigram", rows, flat)
 
 
 def _on_the_way(row: dict, share: float) -> float:

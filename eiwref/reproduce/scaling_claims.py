@@ -44,7 +44,7 @@ def _learns_nothing(rows: Rows, coder: str) -> Judgement:
         found = REPRODUCED
     value = "; ".join(f"v={v} {at_sizes(own)} vs uniform {own[0]['uniform']:.3f}" for v, own in _named(methods))
     value += f"; meanwhile {WINDOW} {at_sizes(control)} vs unigram {control[0]['unigram']:.3f}"
-    trend = own_trend(f"{WINDOW} less unigram", control, "unigram")  # what is wanting, where nothing is learned
+    trend = own_trend(WINDOW, control)  # what is wanting, where nothing is learned
     return Judgement(found, value, trend)
 
 
@@ -75,9 +75,7 @@ def _c03(rows: Rows) -> Judgement:
         f"v=65k {at_sizes(large)} vs unigram {large[0]['unigram']:.3f}; gain over uniform beside AC's: "
         f"{p_of(*gains)}"
     )
-    return Judgement(
-        verdict(is_learned and surely, windows), value, own_trend("v=256 less unigram", windows, "unigram")
-    )
+    return Judgement(verdict(is_learned and surely, windows), value, own_trend("v=256", windows))
 
 
 def _gains(row: dict) -> dict:
@@ -132,7 +130,7 @@ def _c07(rows: Rows) -> Judgement:
         own["bits_per_byte"] - other["bits_per_byte"] > CLEAR for own, other in zip(zipped, raw, strict=True)
     )
     value = f"{at_sizes(zipped)} vs unigram {zipped[0]['unigram']:.3f} and Bytes {at_sizes(raw)}"
-    trend = own_trend("GZip less unigram", zipped, "unigram")
+    trend = own_trend("GZip", zipped)
     return Judgement(verdict(is_learned and trails, zipped), value, trend)
 
 
@@ -168,9 +166,7 @@ def _c09(rows: Rows) -> Judgement:
     value = "; ".join(f"b={bits} {at_sizes(own, 'bits_per_token')}" for bits, own in windows.items())
     shown = ", ".join(f"{gap:+.3f} ({row['size']})" for gap, row in zip(whole, ordered[0], strict=True))
     trend = f"b=128 less b=16, bits/token, by size: {shown}, {towards(whole)}"
-    return Judgement(
-        found, f"{value} bits/token", f"{trend}; {own_trend('b=16 less unigram', ordered[0], 'unigram')}"
-    )
+    return Judgement(found, f"{value} bits/token", f"{trend}; {own_trend('b=16', ordered[0])}")
 
 
 @measured
@@ -189,7 +185,7 @@ def _c10(rows: Rows) -> Judgement:
         (
             gap_trend("EqualInfoAC, v=65k less v=256, equal tokens,", [large], [small]),
             gap_trend("GZip, the same,", [zipped_65k], [zipped], "higher"),
-            own_trend("EqualInfoAC, v=256, less unigram", [small], "unigram"),
+            own_trend("EqualInfoAC, v=256", [small]),
         )
     )
     return Judgement(
@@ -211,7 +207,7 @@ def _c14(rows: Rows) -> Judgement:
     )
     holds = learned(small) and gains and kept > whole / 2
     trend = gap_trend("v=65k less v=256, equal tokens,", [by_tokens], [small])
-    trend += "; " + own_trend("v=256 less unigram", [small], "unigram")
+    trend += "; " + own_trend("v=256", [small])
     return Judgement(verdict(holds, [small, by_bytes, by_tokens]), value, trend)
 
 

@@ -191,7 +191,7 @@ EXPERIMENTS = (
             "curve": "(step, % of held-out words, % of words trained on), mean over seeds",
             "tokens_per_word": "the space before it included",
             "std": "standard deviation over seeds, points",
-            "words_seen": "in training, each several times: about 20 tokens each, its letters counted",
+            "words_seen": f"in training, each several times: about {POSITIONS} tokens each, its letters counted",
             "parameters": "of M2's matrices, without embeddings and output: 6 FLOPs each for a token of training",
         },
         columns=(

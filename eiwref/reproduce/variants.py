@@ -150,8 +150,9 @@ def _c21(rows: Rows) -> Judgement:
         between &= min(low, high) < middle < max(low, high) and learned(*own[:2])
         values.append(f"v={v}: {low:.3f}, {middle:.3f}, {high:.3f}")
         used += own
+    # As in the paper, where b=16 is the lowest of the three.
     trend = gap_trend("b=24 less b=16, v=256,", used[1:2], used[:1], "higher")
-    trend += "; " + own_trend("b=16, v=256, less unigram", used[:1], "unigram")
+    trend += "; " + own_trend("b=16, v=256", used[:1])
     return Judgement(verdict(between, used), f"b=16, 24, 32 at {'; '.join(values)}", trend)
 
 
