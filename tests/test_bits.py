@@ -52,3 +52,9 @@ def test_bit_ranges_cover_every_bit_in_order(increments):
     assert ranges[0][0] == 0
     assert ranges[-1][1] >= settled[-1]
     assert all(a[1] >= b[0] and a[0] <= b[0] for a, b in itertools.pairwise(ranges))
+
+
+@pytest.mark.parametrize(("value", "length"), [(9, 3), (-1, 8), (1, 0)])
+def test_what_has_more_bits_is_refused(value, length):
+    with pytest.raises(CodeError, match=f"{value} does not fit {length} bits"):
+        Bits.from_int(value, length)

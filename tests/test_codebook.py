@@ -148,6 +148,17 @@ def test_damaged_codebooks_are_refused(tmp_path):
             Codebook(*arrays, "")
 
 
+def test_a_tree_of_long_texts_is_refused_before_they_are_made():
+    """One chain: a file of 200 kB, texts of 2 GB."""
+    chain = (1 << 16) - 255
+    depths = np.concatenate([np.arange(1, chain + 1), np.ones(255)])
+    symbols = np.concatenate([np.zeros(chain), np.arange(1, 256)])
+    with pytest.raises(
+        PredictorError, match=r"its texts have 2,13\d,\d{3},\d{3} bytes together, expected at most 134,217,728"
+    ):
+        Codebook(depths, symbols, "")
+
+
 def test_codebooks_are_for_short_windows_of_one_kind():
     with pytest.raises(PredictorError, match="a codebook of 24 bits is too large, expected at most 16"):
         Codebook.grow(eiwref.tokenizer("EqualInfoAC[b=24, v=256]").scheme)
@@ -156,8 +167,13 @@ def test_codebooks_are_for_short_windows_of_one_kind():
             _ = eiwref.tokenizer(spec).codebook
     codebook = Codebook.grow(StopCell(uniform(5), 9))
     for code in (-1, 512):
-        with pytest.raises(CodeError, match=f"code {code} does not fit windows of 9 bits"):
+        with pytest.raises(CodeError, match=f"id {code} is outside the vocabulary of 512"):
             codebook.decode([0, code])
+        with pytest.raises(CodeError, match=f"code {code} does not fit windows of 9 bits"):
+            codebook.decode_batch([np.array([0, code])])
+    for codes in ([1.5], [True], ["5"], [[1, 2]]):
+        with pytest.raises(CodeError, match="a flat list of integers"):
+            codebook.decode(codes)
     with pytest.raises(CodeError, match="byte 7 is not among the 5 symbols"):
         table_walk.segment(codebook, [b"\0\1", b"\7"])
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from itertools import chain
 from math import log2
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -481,3 +482,20 @@ def test_settled_bits_never_change_and_never_shrink(case):
     for n in range(len(text)):
         other = str(encode(finite, predictor, text[: n + 1]))
         assert other.ljust(settled[n], "0")[: settled[n]] == final.ljust(settled[n], "0")[: settled[n]]
+
+
+@pytest.mark.parametrize("coder", [exact, finite, ans])
+def test_finishing_twice_gives_the_same_code(coder):
+    encoder, cumulative = coder.Encoder(), zipf(257, 16).cdf(None)
+    for symbol in b"a text\xff\xff\xff":
+        encoder.encode(cumulative, symbol)
+    assert encoder.finish() == encoder.finish()
+
+
+def test_symbols_may_be_numpys():
+    """Of which 255 + 1 is 0."""
+    text = np.frombuffer(b"a\xffb", dtype=np.uint8)
+    assert stream.encode(finite.Encoder(), zipf(257, 16), text) == stream.encode(
+        finite.Encoder(), zipf(257, 16), b"a\xffb"
+    )
+    assert [step.symbol for step in exact.trace(zipf(257, 16), text)] == [97, 255, 98]

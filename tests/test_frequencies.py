@@ -83,3 +83,9 @@ def test_slices_are_of_the_alphabet(symbol):
     assert frequencies.slice_of([0, 3, 5, 8], 1) == (3, 5, 3)
     with pytest.raises(PredictorError, match=f"symbol {symbol} is outside the alphabet of 3 symbols"):
         frequencies.slice_of([0, 3, 5, 8], symbol)
+
+
+@pytest.mark.parametrize("weights", [[1.9, 1.1], [2**70, 1], ["a"], [[1, 2]]])
+def test_weights_are_integers(weights):
+    with pytest.raises(PredictorError, match="weights must be a list of integers below 2\\^63"):
+        frequencies.from_weights(weights)

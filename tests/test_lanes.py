@@ -307,3 +307,18 @@ def test_no_lane_knows_its_company():
     together = lanes.encode(texts, predict, Rows(256))
     assert [lanes.encode([text], predict, Rows(256))[0] for text in texts] == together
     assert lanes.encode(texts[::-1], predict, Rows(256)) == together[::-1]
+
+
+def test_lanes_and_lengths_must_be_as_many():
+    predict = lambda step, symbols: np.full((len(symbols), 4), 0.25, dtype=np.float32)  # noqa: E731
+    codes = [bits.data for bits in lanes.encode([np.array([1, 2, 3]), np.array([0, 1])], predict, Rows(4))]
+    for lengths in ([3], [3, 2, 1], [3, -1]):
+        with pytest.raises(
+            CodeError, match=re.escape(f"2 codes need as many lengths, none below 0, found {lengths}")
+        ):
+            lanes.decode(codes, lengths, predict, Rows(4))
+
+
+def test_rows_where_every_count_is_1():
+    found = Rows(4, 2).find(np.full((4, 4), 0.25, dtype=np.float32), np.arange(4))
+    assert [each.tolist() for each in found] == [[0, 1, 2, 3], [0, 1, 2, 3], [1, 2, 3, 4]]

@@ -212,3 +212,16 @@ def test_the_command(tmp_path, capsys):
     assert found["bytes_per_window"] == sum(map(len, HELD_OUT)) / sum(map(len, ids))
     assert main(["codebook", "builtin:held-out", "-o", str(book), "--predictor", m1]) == 2
     assert "texts, --rounds and --windows likeliest go together" in capsys.readouterr().err
+
+
+def test_what_is_too_large_or_of_another_alphabet_is_refused():
+    with pytest.raises(PredictorError, match="a list for 17 bits is too long, expected at most 16"):
+        grow(zipf(4, 14), 17)
+    scheme = Likeliest(grow(zipf(4, 14), 6), 6)
+    for work in (lambda: scheme.encode(b"\0a"), lambda: list(scheme.narrow(b"\0a"))):
+        with pytest.raises(PredictorError, match="symbol 97 is outside the alphabet of 4 symbols"):
+            work()
+    with pytest.raises(PredictorError, match="at precision 24 at most 7,736 starts count, found 7,737"):
+        Starts(zipf(4, 24), np.zeros((7737, REACH), dtype=np.uint8))
+    pieces = np.zeros((7736, REACH), dtype=np.uint8)
+    assert Starts(zipf(256, 24), pieces).cdf(Starts(zipf(256, 24), pieces).start())[-1] == 1 << 24

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import eiwref
 from eiwref.errors import EiwrefError, PredictorError
 from eiwref.evaluate import id_counts
+from eiwref.predictors import ngram
 from eiwref.predictors.limits import Restarting, UniformAfter
 from eiwref.predictors.ngram import FRACTION_BITS, NGram
 from eiwref.predictors.static import Unigram, uniform
@@ -155,6 +156,21 @@ def test_whatever_predicts_otherwise_has_another_digest():
         uniform(257),
     ]
     assert len({digest(predictor) for predictor in made}) == len(made)
+
+
+def test_a_file_whose_windows_would_take_for_ever_is_refused():
+    with pytest.raises(PredictorError, match="do not fit together"):
+        parse(dump(Unigram([1, 1000], 24, limit=(1 << 14) + 1)), "f")
+    assert parse(dump(Unigram([1, 1000], 24, limit=1 << 14)), "f")[0].limit == 1 << 14
+
+
+def test_an_ngram_remembers_so_much(monkeypatch):
+    monkeypatch.setattr(ngram, "ROOM", 8)
+    model = NGram.fit([bytes(range(64)) * 3], order=2)
+    other = NGram.fit([bytes(range(64)) * 3], order=2)
+    for context in [bytes((i, i + 1)) for i in range(40)] * 2:
+        assert model.cdf(context) == other.cdf(context)
+        assert max(len(model._cumulative), len(model._weights)) <= 8
 
 
 def test_a_damaged_file_is_refused(tmp_path):

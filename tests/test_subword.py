@@ -1,5 +1,6 @@
 """The subword baseline: nothing is lost, a missing library is one sentence, and the model is named by digest."""
 
+import io
 import json
 import sys
 from contextlib import suppress
@@ -160,6 +161,23 @@ def test_models_and_predictors_do_not_stand_in_for_each_other(model):
             eiwref.tokenizer(spec, model)
     with pytest.raises(PredictorError, match="has 1000 pieces, expected 2000"):
         eiwref.tokenizer("SentencePiece[v=2k]", model)
+
+
+def test_a_model_that_changes_text_is_refused_before_anything_is_lost():
+    sentencepiece = pytest.importorskip("sentencepiece")
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(  # the library's own normalisation
+        sentence_iterator=iter(b"\n".join(builtin.documents("held-out")[:12]).decode().splitlines()),
+        model_writer=out,
+        vocab_size=1000,
+        byte_fallback=True,
+        hard_vocab_limit=True,
+        minloglevel=2,
+    )
+    subword = eiwref.tokenizer(SPEC, Subword(out.getvalue(), 1000))
+    for text in ("window", "  window", "\ufb01ne"):
+        with pytest.raises(PredictorError, match="the subword model changes text"):
+            subword.encode(text)
 
 
 def test_damaged_models_are_refused(model):

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 import eiwref
 from eiwref.coding.bits import Bits
 from eiwref.errors import CodeError, EiwrefError, PredictorError, SpecError
+from eiwref.files import data_path
 from eiwref.predictors.ngram import NGram
 from eiwref.predictors.static import Unigram, uniform
-from eiwref.tokenizers import all_specs, load
+from eiwref.tokenizers import all_specs, equal_info, load
+from eiwref.windows import lockstep
 
 SPECS = all_specs()
 KINDS = ("AC", "Bytes", "EqualInfoAC", "EqualText", "Huffman")
@@ -275,3 +277,28 @@ def test_spans_of_a_window_name_the_bytes_in_it():
         assert first[0] == window.start
         assert second[1] == window.end
         assert second[0] <= first[1]
+
+
+@pytest.mark.parametrize("spec", [5, None, b"AC[v=256]"])
+def test_names_are_strings(spec):
+    with pytest.raises(SpecError, match=f"a tokenizer is asked for by name, found {type(spec).__name__}"):
+        eiwref.tokenizer(spec)
+
+
+def test_decoding_stops_where_more_is_found_than_was_declared(monkeypatch):
+    """Under an M1 whose windows are decoded side by side, too."""
+    tokenizer = eiwref.tokenizer(
+        "EqualInfoAC[b=32, v=256]", eiwref.load_predictor(data_path("m1-tiny.safetensors"))
+    )
+    ids = tokenizer.encode(b"windows of some words " * 500)
+    looked_at = []
+    texts = lockstep.texts
+    monkeypatch.setattr(lockstep, "texts", lambda scheme, codes: looked_at.append(codes) or texts(scheme, codes))
+    monkeypatch.setattr(equal_info, "GROUP", 10)
+    assert tokenizer.decode_bytes(ids) == b"windows of some words " * 500
+    assert sum(map(len, looked_at)) == len(ids) // 4
+    assert max(map(len, looked_at)) == 10
+    looked_at.clear()
+    with pytest.raises(CodeError, match="the text goes on after the 20 bytes that were declared"):
+        tokenizer.decode_bytes(ids, 20)
+    assert len(looked_at) == 1

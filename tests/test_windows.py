@@ -3,6 +3,7 @@
 import random
 from itertools import pairwise, product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +32,25 @@ def assert_bijection(scheme):
         assert scheme.encode(text) == (len(text), code)
     assert len(seen) == 1 << scheme.window_bits
     return max(map(len, seen))
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.int64])
+def test_codes_may_be_numpys(name, dtype):
+    """Whose products would overflow."""
+    for window_bits in (16, 8 * np.dtype(dtype).itemsize - (dtype is np.int64)):
+        scheme = SCHEMES[name](zipf(256, 16), window_bits)
+        for code in random.Random(0).sample(range(min(1 << window_bits, 1 << 62)), 50):
+            assert scheme.decode(dtype(code)) == scheme.decode(code)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_symbols_of_another_alphabet_are_refused(name):
+    scheme = SCHEMES[name](Unigram([2, 1, 1], 4), 4)
+    with pytest.raises(PredictorError, match="symbol 3 is outside the alphabet of 3 symbols"):
+        list(scheme.segment(b"\0\3"))
+    with pytest.raises(PredictorError, match="symbol 3 is outside the alphabet of 3 symbols"):
+        list(scheme.narrow(b"\0\3"))
 
 
 @pytest.mark.parametrize("window_bits", range(9, 17))

@@ -84,3 +84,9 @@ def test_shards_by_workers_are_the_same(tmp_path):
     path.write_bytes(b"some text, not very long " * 9)
     digests = {tokens.write(tmp_path / str(n), tokenizer, [str(path)], workers=n)["digest"] for n in (1, 2)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_at_least_one_worker(workers):
+    with pytest.raises(EiwrefError, match=f"there must be 1 worker at least, found {workers}"):
+        Workers(eiwref.tokenizer("Bytes"), workers)

@@ -27,7 +27,9 @@ class Bits:
 
     @classmethod
     def from_int(cls, value: int, length: int) -> "Bits":
-        """The `length`-bit binary expansion of `value`."""
+        """The `length`-bit binary expansion of `value`; raises `CodeError` if it has more bits."""
+        if not 0 <= value < 1 << length:
+            raise CodeError(f"{value} does not fit {length} bits")
         return cls((value << -length % 8).to_bytes((length + 7) // 8, "big"), length)
 
     def to_int(self) -> int:

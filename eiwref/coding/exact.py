@@ -9,6 +9,7 @@ however: joining like with like leaves few products of large integers, and `digi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import index
 
 from eiwref.coding import digits
 from eiwref.coding.bits import Bits
@@ -85,7 +86,7 @@ class Step:
 def trace(predictor, symbols) -> Iterator[Step]:
     """Every step of coding `symbols` under `predictor`, the intervals exact."""
     interval, state = Interval(), predictor.start()
-    for symbol in symbols:
+    for symbol in map(index, symbols):
         cumulative = predictor.cdf(state)
         interval = interval.split(cumulative, symbol)
         yield Step(symbol, (cumulative[symbol], cumulative[symbol + 1], cumulative[-1]), interval)

@@ -65,16 +65,14 @@ class Encoder:
         if byte == 0xFF and not carry:
             self._run += 1
         else:
-            self._settle(carry)
-            self._held = byte
+            self.output += self._released(carry)
+            self._held, self._run = byte, 0
         self._low = (self._low << 8) & (FULL - 1)
 
-    def _settle(self, carry: int) -> None:
-        """Release the held bytes: no later carry can reach them."""
-        if self._held is not None:
-            self.output.append(self._held + carry)
-        self.output += bytes([(0xFF + carry) & 0xFF]) * self._run
-        self._run = 0
+    def _released(self, carry: int) -> bytes:
+        """The held bytes, which no later carry can reach."""
+        held = b"" if self._held is None else bytes((self._held + carry,))
+        return held + bytes(((0xFF + carry) & 0xFF,)) * self._run
 
     @property
     def settled_bits(self) -> int:
@@ -97,9 +95,9 @@ class Encoder:
     def finish(self) -> Bits:
         """All bits that were not taken, ended by the shortest ones that stay inside the interval."""
         code, length = Interval(self._low, self._width, REGISTER_BITS).shortest_code()
-        self._settle(code >> length)
+        whole = bytes(self.output) + self._released(code >> length)
         tail = Bits.from_int(code & ((1 << length) - 1), length)
-        return Bits(bytes(self.output) + tail.data, 8 * len(self.output) + length)
+        return Bits(whole + tail.data, 8 * len(whole) + length)
 
 
 class Decoder:

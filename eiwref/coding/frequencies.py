@@ -40,7 +40,10 @@ def from_weights(weights, precision: int = PRECISION) -> array:
     >>> list(from_weights([2, 1, 1], precision=4))
     [0, 7, 11, 16]
     """
-    rows = from_weight_rows(np.asarray(weights, dtype=np.int64)[None], precision)
+    weights = np.asarray(weights)
+    if weights.ndim != 1 or weights.dtype.kind not in "iu":
+        raise PredictorError(f"weights must be a list of integers below 2^63, found {weights.dtype}")
+    rows = from_weight_rows(weights.astype(np.int64)[None], precision)
     # Plain Python integers come out of an array("I"), so that no fixed-width sum can overflow later.
     return array("I", rows[0].astype(np.uint32).tobytes())
 

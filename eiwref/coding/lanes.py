@@ -46,9 +46,12 @@ def decode(
 
     Raises `CodeError` when no encoder could have written one of the codes.
     """
+    lengths = np.array(lengths, dtype=np.int64)
+    if len(lengths) != len(codes) or lengths.min(initial=0) < 0:
+        raise CodeError(f"{len(codes)} codes need as many lengths, none below 0, found {lengths.tolist()[:8]}")
     decoder, before = Decoder(codes, rows.precision), np.full(len(codes), -1)
     steps = []
-    for step, n in enumerate(_running(np.array(lengths, dtype=np.int64))):
+    for step, n in enumerate(_running(lengths)):
         before, starts, ends = rows.find(predict(step, before[:n]), decoder.targets(n))
         decoder.decode(starts, ends)
         steps.append(before)

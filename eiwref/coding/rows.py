@@ -47,7 +47,8 @@ class Rows:
     """The slices `frequencies.from_weights` gives to rows of probabilities, float32 of shape (n, K).
 
     A row must sum to 2 at most. All sums are exact then, in integers and in float32 alike: in whatever order a
-    library adds, a row gets the same slices in any company and on any machine.
+    library adds, a row gets the same slices in any company and on any machine. Room to work in is kept: one `Rows`
+    a thread.
     """
 
     def __init__(self, symbols: int, precision: int = PRECISION):
@@ -107,6 +108,8 @@ class Rows:
         sums = sums.reshape(n, -1)  # (n, B)
         total = sums @ np.ones(self._blocks, dtype=np.float32)
         _check_totals(total * UNIT)
+        if not self._spare:  # every symbol has a count of 1
+            return targets, targets, targets + 1
         # C[c] <= target  <=>  sum before c + c * step < (target + 1) * step, with step = total / spare. In floats
         # that gives a guess, first of the block and then of the symbol in it.
         step = total / np.float32(self._spare)

@@ -5,6 +5,7 @@ it; its bits are part of the code. (The paper puts an end mark into the bytes in
 """
 
 from collections.abc import Iterable, Iterator
+from operator import index
 
 from eiwref.coding import frequencies
 from eiwref.coding.bits import Bits
@@ -20,7 +21,7 @@ def encode(encoder, predictor, symbols: Iterable[int]) -> Bits:
     state = predictor.start()
     end = predictor.symbols - 1
     cumulative = _first(predictor, state)
-    for symbol in symbols:
+    for symbol in map(index, symbols):  # of NumPy's, 255 + 1 may be 0
         if symbol == end:
             raise PredictorError(f"symbol {end} is the end mark, which cannot stand inside a text")
         encoder.encode(cumulative, symbol)

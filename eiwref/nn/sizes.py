@@ -2,7 +2,7 @@
 
 Paper, Table 4. Its names count parameters without embeddings. They fit three MLP matrices a layer, as a gated MLP
 has them (but for 2b, which would be 1.6b so); the paper's text describes a ReLU MLP, which has two and is what
-stands here. So ours hold a quarter less than that: `table` shows how many.
+stands here. So ours hold a fifth to a quarter less than their names say, 2b two fifths: `table` shows how many.
 """
 
 from typing import NamedTuple

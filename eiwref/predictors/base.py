@@ -16,6 +16,7 @@ BYTES = 256  # the alphabet of windows, which end by themselves
 BYTES_AND_END = 257  # the alphabet of streams: bytes and an end-of-text symbol
 
 LIMIT = 1024  # the paper's context length of M1
+MAX_LIMIT = 1 << 14  # of a file: windows take time quadratic in it, where a symbol costs next to nothing
 
 
 class Predictor(ABC):

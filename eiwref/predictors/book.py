@@ -11,6 +11,7 @@ import numpy as np
 from eiwref.errors import PredictorError
 
 MAX_WINDOW_BITS = 16
+MAX_TEXT = 1 << 27  # bytes that all texts together may have: a thousand for each of 16 bits'
 
 
 class Book:
@@ -43,6 +44,8 @@ class Book:
         whole = len(depths) == len(symbols) == 1 << self.window_bits and self.window_bits <= MAX_WINDOW_BITS
         if not (whole and depths[0] == 1 and depths.min() == 1 and (np.diff(depths) <= 1).all()):
             raise PredictorError("it is no tree of windows")
+        if depths.sum() > MAX_TEXT:
+            raise PredictorError(f"its texts have {depths.sum():,} bytes together, expected at most {MAX_TEXT:,}")
         one_byte = symbols[depths == 1]
         if not np.array_equal(one_byte, np.arange(len(one_byte))):
             raise PredictorError("it is no tree of windows: each symbol must have a text of one byte, in order")

@@ -31,6 +31,7 @@ from eiwref.predictors.static import Unigram
 MAX_ORDER = 6  # symbols of context that fit a 64-bit key beside the successor
 SYMBOL_BITS = 9
 FRACTION_BITS = 30  # keeps count << 30 inside int64 up to 2^32 occurrences
+ROOM = 1 << 14  # distributions remembered at most, of each kind: 50 MB in all
 CHUNK = 1 << 22  # symbols counted at a time; memory grows with the n-grams that differ, not with the text
 _UNIFORM = np.full(BYTES_AND_END, (1 << FRACTION_BITS) // BYTES_AND_END)
 
@@ -119,7 +120,7 @@ class NGram(Predictor):
         cumulative = self._cumulative.get(state)
         if cumulative is None:
             cumulative = frequencies.from_weights(self.weights(state)[: self.symbols], self.precision)
-            self._cumulative[state] = cumulative
+            _keep(self._cumulative, state, cumulative)
         return cumulative
 
     def weights(self, context: bytes) -> np.ndarray:
@@ -138,7 +139,7 @@ class NGram(Predictor):
             p[symbols] += counts << FRACTION_BITS
             p //= total + len(symbols)
         if len(context) < self.order:  # the longest contexts are nobody's shorter one
-            self._weights[context] = p
+            _keep(self._weights, context, p)
         return p
 
     def tensors(self):
@@ -249,6 +250,13 @@ def _group(keys: np.ndarray, counts: np.ndarray, k: int, min_count: int) -> Tabl
                 successors[start:end][kept], here[kept], int(here.sum())
             )
     return table
+
+
+def _keep(known: dict, context: bytes, distribution) -> None:
+    """Remember it, and of a full memory nothing else."""
+    if len(known) >= ROOM:
+        known.clear()
+    known[context] = distribution
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:

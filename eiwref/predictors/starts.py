@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eiwref.coding import frequencies
+from eiwref.errors import PredictorError
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest
 
@@ -38,6 +39,11 @@ class Starts(Predictor):
     batched = True
 
     def __init__(self, inner: Predictor, pieces: np.ndarray):
+        most = (1 << 63 - 2 * inner.precision) // FOURTHS - 256 - PRIOR  # or the sum of weights is too large
+        if len(pieces) > most:
+            raise PredictorError(
+                f"at precision {inner.precision} at most {most:,} starts count, found {len(pieces):,}"
+            )
         self._inner, self._columns = inner, np.ascontiguousarray(pieces.T)
         self.symbols, self.precision, self.limit = inner.symbols, inner.precision, inner.limit
 

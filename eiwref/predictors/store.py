@@ -14,7 +14,7 @@ from eiwref import tensors
 from eiwref.coding.frequencies import MAX_PRECISION
 from eiwref.errors import EiwrefError, PredictorError
 from eiwref.files import data_path, read_bytes, write_bytes
-from eiwref.predictors.base import BYTES_AND_END, Predictor
+from eiwref.predictors.base import BYTES_AND_END, MAX_LIMIT, Predictor
 from eiwref.predictors.book import Book
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Network
@@ -115,7 +115,7 @@ def _unpack(settings: dict, arrays: dict) -> Stored:
     if settings["kind"] == "codebook":
         return Book(arrays["depths"], arrays["symbols"], settings["predictor"])
     symbols, precision, limit = (int(settings[name]) for name in ("symbols", "precision", "limit"))
-    if not (2 <= symbols <= BYTES_AND_END and 1 <= precision <= MAX_PRECISION and 1 <= limit < 1 << 32):
+    if not (2 <= symbols <= BYTES_AND_END and 1 <= precision <= MAX_PRECISION and 1 <= limit <= MAX_LIMIT):
         raise ValueError("settings out of range")
     if settings["kind"] == "network":
         return Network.from_tensors(json.loads(settings["config"]), arrays, symbols, precision, limit)

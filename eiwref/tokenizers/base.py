@@ -19,8 +19,8 @@ from eiwref.predictors.store import Stored, digest, dump
 class Tokenizer(ABC):
     """`spec` is the name in the paper's notation; `predictor` is None for schemes that need none.
 
-    `token_bits`: how many an id takes in a file, 1, 8 or 16. Ids are from 0 to `vocab_size` - 1, which may be less
-    than these bits allow.
+    `token_bits`: how many an id takes in a file, 8, 16 or 32. Ids are from 0 to `vocab_size` - 1, which may be
+    less than these bits allow.
     """
 
     lossless = True  # whether every text comes back: of all but greedy windows

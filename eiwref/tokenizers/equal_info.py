@@ -14,6 +14,7 @@ from eiwref.coding.bits import Bits, from_tokens, unpad
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.predictors.book import MAX_WINDOW_BITS, Book
+from eiwref.predictors.limits import LANES
 from eiwref.predictors.network import Networked
 from eiwref.predictors.store import digest, shipped
 from eiwref.tokenizers.base import Tokenizer, as_bytes
@@ -23,6 +24,7 @@ from eiwref.windows.likeliest import Likeliest
 from eiwref.windows.scheme import Coded, Decoded, Scheme, Window
 from eiwref.windows.stop_cell import StopCell
 
+GROUP = 4 * LANES  # windows decoded side by side
 CODEBOOK_PAYS = 4  # times as many bytes of text as codes: then growing the codebook is the lesser work
 
 
@@ -137,9 +139,11 @@ class EqualInfo(Tokenizer):
         """The text of each window, the quickest way there is for codes of `size` bytes."""
         if self._codebook_pays(size):
             return (self.codebook.texts[code] for code in codes)
-        alone = self._in_lanes and self.scheme.reset == 1
-        windows = lockstep.texts(self.scheme, codes) if alone else self.scheme.texts(codes)
-        return (window.text for window in windows)
+        if not (self._in_lanes and self.scheme.reset == 1):
+            return (window.text for window in self.scheme.texts(codes))
+        # Some at a time: whoever wants no more than so many bytes need not wait for all of them.
+        groups = iter(lambda: list(islice(codes, GROUP)), [])
+        return (window.text for group in groups for window in lockstep.texts(self.scheme, group))
 
     def byte_ranges(self, data):
         ranges, scheme = [], self.scheme

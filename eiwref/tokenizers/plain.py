@@ -52,7 +52,7 @@ class GZip(Tokenizer):
             raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
         # The padding of a last 16-bit token may follow, nothing else.
         if len(rest) >= self.token_bits // 8 or any(rest):
-            raise CodeError(f"{len(rest)} bytes follow the end of the gzip stream")
+            raise CodeError(f"{len(rest)} bytes follow the end of the stream")
         return text
 
     def byte_ranges(self, data):

@@ -169,6 +169,8 @@ def load(path: str | Path) -> Tokenizer:
 
 def _parse(spec: str) -> tuple[str, dict[str, str]]:
     """(name, every option's value)."""
+    if not isinstance(spec, str):
+        raise SpecError(f"a tokenizer is asked for by name, found {type(spec).__name__}")
     if len(spec) > 100:
         raise SpecError(
             f"tokenizer {spec[:30]!r}... is not known, expected one of: {', '.join(_ALLOWED.values())}"

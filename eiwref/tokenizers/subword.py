@@ -45,6 +45,8 @@ class SentencePiece(Tokenizer):
                 ids += [self._id_of_byte[byte] for byte in part.encode("utf-8", "surrogateescape")]
             else:
                 ids += self._processor.encode(part)
+        if b"".join(self._texts[id] or b"" for id in ids) != data:
+            raise PredictorError("the subword model changes text: it was made with a normalisation of its own")
         packed = np.array(ids, dtype=f">u{ID_BITS // 8}").tobytes()
         return Bits(packed, 8 * len(packed))
 

@@ -33,6 +33,8 @@ class Workers:
     """
 
     def __init__(self, tokenizer: Tokenizer, workers: int | None = None):
+        if workers is not None and workers < 1:
+            raise EiwrefError(f"there must be 1 worker at least, found {workers}")
         self.tokenizer = tokenizer
         self._workers = workers or cores()
         packed = None if tokenizer.predictor is None else dump(tokenizer.predictor)

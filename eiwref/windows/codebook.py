@@ -25,6 +25,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from eiwref.coding.bits import check_ids
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.book import MAX_WINDOW_BITS, Book
 from eiwref.predictors.store import digest
@@ -96,8 +97,8 @@ class Codebook(Book):
         return texts[:-1]
 
     def decode(self, codes) -> bytes:
-        """The text of windows; raises `CodeError` for a code of more than W bits."""
-        return self.decode_batch([np.asarray(codes) if len(codes) else np.zeros(0, dtype=np.uint16)])[0]
+        """The text of windows; raises `CodeError` for what is no code of W bits."""
+        return self.decode_batch([check_ids(codes, len(self.depths))])[0]
 
     def decode_batch(self, codes: list[np.ndarray]) -> list[bytes]:
         """The text of each document's windows."""

@@ -52,27 +52,31 @@ class Likeliest(Scheme):
         return grow(self.predictor, self.window_bits)
 
     def encode(self, data, start=0):
-        table, root, code_of = self.codebook.table, self.codebook.root, self.codebook.code_of
-        alphabet = len(table)
-        node = int(table[data[start], root])
+        root, code_of, alphabet = self.codebook.root, self.codebook.code_of, self.codebook.alphabet
+        node = self._step(data[start], root)
         for end in range(start + 1, len(data)):
-            after = int(table[data[end], min(node, root)])
+            after = self._step(data[end], node)
             if after < alphabet:  # a window begins there
                 return end, int(code_of[node])
             node = after
         return len(data), int(code_of[node])
 
     def decode(self, code):
-        self.check(code)
-        return Decoded(self.codebook.texts[code], valid=True)
+        return Decoded(self.codebook.texts[self.check(code)], valid=True)
 
     def narrow(self, text) -> Iterator[tuple[int, int]]:
-        table, root, code_of = self.codebook.table, self.codebook.root, self.codebook.code_of
-        node = root
+        node = self.codebook.root
         for symbol in text:
-            node = int(table[symbol, min(node, root)])
-            first = int(code_of[node])
+            node = self._step(symbol, node)
+            first = int(self.codebook.code_of[node])
             yield first, first + int(self.codebook.cells[first]) - 1
+
+    def _step(self, symbol: int, node: int) -> int:
+        """The entry that a symbol leads to; raises `PredictorError` for one of another alphabet."""
+        table, root = self.codebook.table, self.codebook.root
+        if not 0 <= symbol < len(table):
+            raise PredictorError(f"symbol {symbol} is outside the alphabet of {len(table)} symbols")
+        return int(table[symbol, min(node, root)])
 
 
 def grow(predictor: Predictor, window_bits: int) -> Codebook:
@@ -81,6 +85,8 @@ def grow(predictor: Predictor, window_bits: int) -> Codebook:
     A text's likelihood is a product of counts over 2^P, each product rounded as IEEE 754 has it: the same list on
     every machine if the counts are the same.
     """
+    if window_bits > MAX_WINDOW_BITS:
+        raise PredictorError(f"a list for {window_bits} bits is too long, expected at most {MAX_WINDOW_BITS}")
     if 1 << window_bits <= predictor.symbols:
         raise PredictorError(f"windows of {window_bits} bits are too small for {predictor.symbols} symbols")
     least = 0.5 ** (window_bits + 1)

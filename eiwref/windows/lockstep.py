@@ -49,10 +49,8 @@ def segment(scheme: Coded, texts: Iterable[bytes]) -> list[list[Window]]:
 
 def texts(scheme: Coded, codes: Iterable[int], bar=iter) -> list[Decoded]:
     """The text of each code, as `scheme.decode` gives it. `bar` as in `Tokenizer.encode_batch`."""
-    codes = list(codes)
+    codes = [scheme.check(code) for code in codes]
     rising = sorted(set(codes))
-    for code in rising[:1] + rising[-1:]:
-        scheme.check(code)
     text_of = {}
     for at in bar(range(0, len(rising), LANES)):
         some = rising[at : at + LANES]

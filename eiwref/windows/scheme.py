@@ -11,10 +11,11 @@ depends on all the text since M1's last start. `reset` says after how many windo
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
 from copy import copy
+from operator import index
 from typing import ClassVar, NamedTuple
 
 from eiwref.coding.bits import bit_ranges
-from eiwref.coding.frequencies import Cumulative
+from eiwref.coding.frequencies import Cumulative, slice_of
 from eiwref.errors import CodeError, PredictorError
 from eiwref.predictors.base import BYTES, Predictor
 from eiwref.predictors.limits import Restarting, UniformAfter
@@ -67,10 +68,11 @@ class Scheme(ABC):
     def narrow(self, text: bytes) -> Iterator[tuple[int, int]]:
         """After each symbol of a window's text: the (first, last) code that is still possible."""
 
-    def check(self, code: int) -> None:
-        """Raise `CodeError` unless the code has W bits."""
+    def check(self, code: int) -> int:
+        """The code as Python's integer, which never overflows; raises `CodeError` unless it has W bits."""
         if not 0 <= code < 1 << self.window_bits:
             raise CodeError(f"code {code} does not fit windows of {self.window_bits} bits")
+        return index(code)
 
     def segment(self, data: bytes) -> Iterator[Window]:
         """The windows of a text, end to end."""
@@ -141,8 +143,7 @@ class Coded(Scheme):
         return start + symbols, code
 
     def decode(self, code):
-        self.check(code)
-        predictor = self.predictor
+        code, predictor = self.check(code), self.predictor
         state, walk = predictor.start(), self.descend(code)
         next(walk)
         try:
@@ -168,5 +169,5 @@ class Coded(Scheme):
         for position in range(start, len(data)):
             if position > start:
                 state = predictor.advance(state, data[position - 1])
-            cumulative, symbol = predictor.cdf(state), data[position]
-            yield cumulative[symbol], cumulative[symbol + 1]
+            low, high, _ = slice_of(predictor.cdf(state), data[position])
+            yield low, high

@@ -10,9 +10,10 @@ line, and a window's text is a walk that owns ever fewer of them:
 - A symbol that gets no cell does not fit: the window ends there and its code is the node's stop cell.
 
 round(x) = floor(x + 1/2), so the k-th of m cells falls to the symbol in whose slice its middle lies,
-(k + 1/2) T / m. Rounding down would be as lossless, but there it is the cell's end that counts: the last cell of
-every node would fall to the last symbol, a byte that text does not have, and of a node with two cells nothing
-would be left. To the nearest, windows of 16 bits are 5 % longer (`data/results/rounding.json`).
+(k + 1/2) T / m, and if that is an edge, to the one before it. Rounding down would be as lossless, but there it is
+the cell's end that counts: the last cell of every node would fall to the last symbol, a byte that text does not
+have, and of a node with two cells nothing would be left. To the nearest, windows of 16 bits are 5 % longer
+(`data/results/rounding.json`).
 
 **Why it is lossless.** The shares telescope: the root's add up to K + R = 2^W cells, a node's to n - 1. So
 the children's cells and the stop cell partition the node's cells, and by induction each of the 2^W cells is
@@ -36,6 +37,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from eiwref.coding.frequencies import slice_of
 from eiwref.errors import PredictorError
 from eiwref.windows.scheme import Coded, Decoded, Filled
 
@@ -92,12 +94,12 @@ class StopCell(Coded):
         predictor = self.predictor
         state = predictor.start()
         for depth, symbol in enumerate(text):
-            cumulative = predictor.cdf(state)
+            low, high, _ = slice_of(predictor.cdf(state), symbol)
             if depth == 0:
-                first, cells = self._root_child(symbol, cumulative[symbol], cumulative[symbol + 1])
+                first, cells = self._root_child(symbol, low, high)
             else:
-                low = self.shared(cells - 1, cumulative[symbol])
-                first, cells = first + 1 + low, self.shared(cells - 1, cumulative[symbol + 1]) - low
+                begin, end = self.shared(cells - 1, low), self.shared(cells - 1, high)
+                first, cells = first + 1 + begin, end - begin
             yield first, first + cells - 1
             state = predictor.advance(state, symbol)
 
