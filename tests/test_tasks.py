@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -265,6 +266,8 @@ def test_places_are_judged():
 def table5(**accuracy):
     names = {"ac": ("AC[v=256]", "decompress"), "own": ("EqualInfoAC[b=16, v=256]", "decompress")}
     names |= {"alone": ("Bytes", "bytes alone"), "pack": ("AC[v=256]", "compress")}
+    names |= {"pack_own": ("EqualInfoAC[b=16, v=256]", "compress")}
+    accuracy = {"pack_own": 2.0} | accuracy
     return {
         "table5": [
             {
@@ -273,6 +276,7 @@ def table5(**accuracy):
                 "task": names[name][1],
                 "seeds": 3,
                 "accuracy": 0.0 if value < 30 else 50.0,  # whatever the first few outputs give away
+                "early_accuracy": 40.0,
                 "late_accuracy": value,
             }
             for name, value in accuracy.items()
@@ -291,21 +295,46 @@ def table5(**accuracy):
 )
 def test_tasks_are_judged(figures, verdicts):
     rows = table5(**figures)
-    assert tuple(judged(learning_ac, rows, claim).verdict for claim in ("C12", "C13")) == verdicts
+    both = [judged(learning_ac, rows, claim) for claim in ("C12", "C13")]
+    assert tuple(each.verdict for each in both) == verdicts
+    assert bool(both[1].caution) == (verdicts[1] == REPRODUCED)  # windows are compressed no better
+    assert "of the first 8 bytes, which are not judged, s: AC +0.0, windows +0.0" in both[0].value
+
+
+def test_the_first_outputs_are_told_apart():
+    """Of 1,000 texts of 10 bytes, 4,000 of the first 8,000 right and 500 of the last 2,000."""
+    job = learning_ac._task(SCALES["laptop"], "Bytes", learning_ac.ALONE, "tiny", 0)
+    grid = SimpleNamespace(result=lambda job: {"held_out": {"examples": 1_000}})
+    run = {"accuracy": 45.0, "late_accuracy": 25.0, "outputs": 10_000}
+    assert learning_ac._early(grid, job, run) == pytest.approx(50.0)
 
 
 def test_texts_of_a_few_tokens_say_nothing_of_compressing():
     rows = table5(ac=50, own=50, alone=50, pack=1)
+    assert rows["table5"][-1]["task"] == "compress"
     rows["table5"][-1]["late_accuracy"] = None
     assert judged(learning_ac, rows, "C13").verdict == NOT_AT_THIS_SCALE
 
 
 @pytest.mark.parametrize(
-    ("nats", "verdict"),
-    [([0.6932, 0.6955], REPRODUCED), ([0.6932, 0.6965], NOT_AT_THIS_SCALE), ([0.6965, 0.69], CONTRADICTED)],
+    ("nats", "gain", "verdict"),
+    [
+        ([0.6932, 0.6955], 0.11, REPRODUCED),
+        ([0.6932, 0.6955], 0.09, NOT_AT_THIS_SCALE),
+        ([0.6932, 0.6965], 0.11, NOT_AT_THIS_SCALE),
+        ([0.6965, 0.69], 0.09, CONTRADICTED),
+    ],
 )
-def test_single_bits_are_judged(nats, verdict):
+def test_single_bits_are_judged(nats, gain, verdict):
+    sizes = {
+        "tokenizer": learning_ac.WINDOWS,
+        "unigram": 3.0,
+        "bits_per_byte": 3.0 - gain,
+        "curve": [[1.0, 3.0 - gain]],
+    }
     rows = {"bits": [{"size": str(i), "nats": each} for i, each in enumerate(nats)]}
+    rows["figure3"] = [sizes | {"size": str(i)} for i in range(3)]
+    rows["figure3"][2]["bits_per_byte"] = 3.0  # of a size at which bits were not looked at
     assert judged(learning_ac, rows, "C11").verdict == verdict
 
 
@@ -319,10 +348,18 @@ def test_spelling_is_judged(own, verdict):
 
 @pytest.mark.parametrize(("times", "verdict"), [(1.4, REPRODUCED), (1.2, NOT_AT_THIS_SCALE), (1.0, CONTRADICTED)])
 def test_speed_is_judged_of_windows_and_of_one_text(times, verdict):
-    figures = (("Bytes", 1, 1.0), ("SentencePiece[v=8k]", 1, 9.0), (generation.WINDOWS[0], 1, times))
+    figures = (("Bytes", 1, 1.0), ("SentencePiece[v=8k]", 1, 2.8), (generation.WINDOWS[0], 1, times))
     figures += ((generation.WINDOWS[0], 64, 9.0),)
-    rows = [{"size": "s", "tokenizer": spec, "texts": texts, "times_bytes": each} for spec, texts, each in figures]
-    assert judged(generation, {"speed": rows}, "C30").verdict == verdict
+    rows = [
+        {"size": "s", "tokenizer": spec, "texts": texts, "times_bytes": each, "times_bytes_by_m1": each / 2}
+        | {"bytes_per_second": 100 * each}
+        for spec, texts, each in figures
+    ]
+    found = judged(generation, {"speed": rows}, "C30")
+    assert found.verdict == verdict
+    if verdict == REPRODUCED:
+        assert "of subwords: EqualInfoAC[b=16, v=256] s 0.50; with" in found.caution
+        assert "times those of bytes: 0.70; how" in found.caution
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,15 @@ Rows = dict[str, list[dict]]  # of experiments, by their first name
 
 
 class Judgement(NamedTuple):
-    """`value`: our figures in a few words. `trend`: how they move with scale; needed if not at this scale."""
+    """`value`: our figures in a few words. `trend`: how they move with scale; needed if not at this scale.
+
+    `caution`: what a verdict that the rule gives does not show.
+    """
 
     verdict: str
     value: str
     trend: str = ""
+    caution: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from eiwref.experiments.result import Result
-from eiwref.plots import BLUE, png
+from eiwref.plots import BLUE, RED, png
 from eiwref.reproduce.page import cell
 
 GREY = "#9A9A9A"
@@ -19,6 +19,7 @@ class Panel(NamedTuple):
     other: str | None = None
     other_is: str = "the paper's"
     spread: str | None = None  # its standard deviation
+    known: str | None = None  # what is known without an M2: who is no better has learned nothing
     form: str = ".2f"  # of the figures beside the points
     scale: str = "linear"  # as matplotlib calls it
     least: float = 0.0  # of the axis from end to end, so that what hardly differs looks so
@@ -58,6 +59,9 @@ def _panel(axes, rows: list[dict], panel: Panel) -> None:
             marker, colour, label = style
             size = 8 if column == panel.other else 6
             axes.errorbar(values, places, xerr=spread, fmt=marker, color=colour, markersize=size, label=label)
+    if panel.known:
+        known = [row[panel.known] for row in rows]
+        axes.plot(known, range(len(rows)), "|", color=RED, markersize=14, label=panel.known.replace("_", " "))
     for place, row in enumerate(rows):
         if (value := row[panel.value]) is not None:
             style = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
@@ -67,7 +71,9 @@ def _panel(axes, rows: list[dict], panel: Panel) -> None:
     low, high = axes.get_xlim()
     if high - low < panel.least:
         axes.set_xlim((low + high - panel.least) / 2, (low + high + panel.least) / 2)
+    if panel.form.endswith("%"):
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel(panel.axis)
     axes.grid(alpha=0.25)
-    if panel.other:
-        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    if panel.other or panel.known:
+        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

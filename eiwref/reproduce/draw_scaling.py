@@ -179,7 +179,7 @@ def window24(result: Result) -> bytes:
             *zip(*paper, strict=True), "o:", color=GREY, markerfacecolor=face, label=f"v={v}, the paper, 403m"
         )
     own = {int(row["bits"]): row["uniform"] for row in result.rows}
-    axes.plot(list(own), list(own.values()), "--", color=BLUE, linewidth=1, label="uniform")
+    axes.plot(list(own), list(own.values()), "--", color=BLACK, linewidth=1, label="uniform")
     axes.set_xticks(sorted(own))
     _axes(axes, "bits a window", "24-bit windows (Appendix A.1)")
     _legend(figure, axes)

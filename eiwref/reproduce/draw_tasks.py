@@ -32,11 +32,13 @@ def figure10(result: Result) -> bytes:
         left.set_ylabel(f"accuracy, % (M2 {size})")
         left.set_ylim(bottom=0)
         right.set_ylabel("points above trivial")
+        left.axhline(100 / 256, color="grey", linewidth=0.8, label="by guessing")
         right.axhline(0, color="grey", linewidth=0.8)
-        right.legend(title="token of the window", fontsize=8.5, title_fontsize=8.5, ncols=2, frameon=False)
         for axes in (left, right):
             axes.set_xlabel("step")
             axes.grid(alpha=0.25)
+    style = {"title": "token of\nthe window", "fontsize": 9, "title_fontsize": 9, "frameon": False}
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside right upper", **style)
     grid[0][0].set_title("Accuracy by place in the window (Figure 10a)", fontsize=11)
     grid[0][1].set_title("The same above trivial accuracy (Figure 10b)", fontsize=11)
     return _png(figure)

@@ -11,7 +11,7 @@ STREAMS = {  # colour, marker
     "random bits": (GREY, "x"),
     "AC[v=256]": (RED, "v"),
     "StaticAC[v=256]": (PURPLE, "^"),
-    "GZip[v=256]": (GREEN, "D"),
+    "GZip[v=256, wrapper=no]": (GREEN, "D"),
     "EqualInfoAC[b=16, v=256]": (BLUE, "o"),
     "EqualInfoAC[b=64, v=256]": (ORANGE, "s"),
 }

@@ -17,7 +17,8 @@ SEEN_UNITS = {
     "tokens_seen": "in training, of one seed",
     "bytes_seen": "the text they stand for",
     "training_flops": "6 x parameters a token seen",
-    "training_flops_with_softmax": "the same with the output layer",
+    "training_flops_with_softmax": "6 x parameters and output layer a token seen; embeddings and attention's "
+    "products are left out",
 }
 
 

@@ -127,6 +127,18 @@ def own_trend(name: str, rows: list[dict]) -> str:
     return gap_trend(f"{name} less unigram", rows, flat)
 
 
+def overfitting(*rows: dict) -> str:
+    """Which M2s were better on the way than at their end by more than noise: the text was read too often."""
+    found = []
+    for row in rows:
+        share, lowest = min(row["curve"], key=lambda point: point[1])
+        if row["bits_per_byte"] - lowest > NOISE:
+            found.append(
+                f"{row['tokenizer']} was at {lowest:.3f} after {share:.0%} of its training, better than at its end"
+            )
+    return "; ".join(found)
+
+
 def _on_the_way(row: dict, share: float) -> float:
     """Bits/byte at the evaluation closest to a share of the training."""
     return min(row["curve"], key=lambda point: abs(point[0] - share))[1]

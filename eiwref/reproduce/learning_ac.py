@@ -15,12 +15,13 @@ from eiwref.reproduce.coder_tasks import AC, ALONE, BYTES, COMPRESS, DECOMPRESS,
 from eiwref.reproduce.draw_pairs import Panel, pairs
 from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
 from eiwref.reproduce.grid import Grid
-from eiwref.reproduce.judging import Missing, measured, towards
+from eiwref.reproduce.judging import LEARNED, Missing, at_sizes, learned, measured, own_trend, sizes_of, towards
 from eiwref.reproduce.places import Places
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.statistics import deviation, welch
 from eiwref.reproduce.trained import seen
 
+NOTHING = 0.003  # nats a bit
 TASKS = ((AC, DECOMPRESS), (BYTES, ALONE), (WINDOWS, DECOMPRESS), (AC, COMPRESS), (WINDOWS, COMPRESS))
 
 
@@ -44,12 +45,17 @@ def _table5(scale: Scale, grid: Grid) -> list[dict]:
             (tokenizer, task): [grid.result(_task(scale, tokenizer, task, size, seed)) for seed in scale.seeds]
             for tokenizer, task in TASKS
         }
-        alone = [run["accuracy"] for run in found[BYTES, ALONE] if "stopped" not in run]
+        alone = [run for run in found[BYTES, ALONE] if "stopped" not in run]
         for (tokenizer, task), each in found.items():
             runs = [run for run in each if "stopped" not in run]
             accuracies = [run["accuracy"] for run in runs]
-            test = welch(accuracies, alone) if task == DECOMPRESS else None
-            late = [run["late_accuracy"] for run in runs]
+            is_late = bool(runs) and all(run["late_accuracy"] is not None for run in runs)
+            job = _task(scale, tokenizer, task, size, scale.seeds[0])
+            early = [] if task == COMPRESS or not is_late else [_early(grid, job, run) for run in runs]
+            p, late_p = (
+                _p(runs, alone, name) if task == DECOMPRESS and is_late else None
+                for name in ("accuracy", "late_accuracy")
+            )
             theirs = AC if task == ALONE else tokenizer
             rows.append(
                 {
@@ -60,11 +66,13 @@ def _table5(scale: Scale, grid: Grid) -> list[dict]:
                     "stopped": len(each) - len(runs),
                     "accuracy": float(np.mean(accuracies)) if runs else None,
                     "nats": float(np.mean([run["nats"] for run in runs])) if runs else None,
-                    "late_accuracy": float(np.mean(late)) if runs and None not in late else None,
+                    "early_accuracy": float(np.mean(early)) if early else None,
+                    "late_accuracy": float(np.mean([run["late_accuracy"] for run in runs])) if is_late else None,
                     "accuracies": accuracies,
                     "std": deviation(accuracies) if len(accuracies) > 1 else None,
-                    **_seen(grid, _task(scale, tokenizer, task, size, scale.seeds[0])),
-                    "p": None if test is None else test.p,
+                    **_seen(grid, job),
+                    "p": p,
+                    "late_p": late_p,
                     "nats_by_seed": [run["nats"] for run in runs],
                     "different_examples": each[0]["different_examples"],
                     "paper_accuracy": paper.value("Table 5", theirs, "accuracy_percent", task),
@@ -72,6 +80,18 @@ def _table5(scale: Scale, grid: Grid) -> list[dict]:
                 }
             )
     return rows
+
+
+def _early(grid: Grid, job: Task, run: dict) -> float:
+    """% of the first outputs of the texts, which all have as many."""
+    early = EARLY * grid.result(job.needs()[0])["held_out"]["examples"]
+    right = run["accuracy"] * run["outputs"] - run["late_accuracy"] * (run["outputs"] - early)
+    return right / early
+
+
+def _p(runs: list[dict], others: list[dict], name: str) -> float | None:
+    test = welch([run[name] for run in runs], [run[name] for run in others])
+    return None if test is None else test.p
 
 
 def _seen(grid: Grid, job: Task) -> dict:
@@ -133,7 +153,15 @@ EXPERIMENTS = (
         draw=pairs(
             "Single bits of AC (section 5.1)",
             ("size",),
-            Panel("nats", "nats a bit", "uniform_nats", "uniform: ln 2", form=".5f", least=0.01),
+            Panel(
+                "nats",
+                "nats a bit",
+                "paper_nats",
+                "the paper's, 25m",
+                form=".5f",
+                known="uniform_nats",
+                least=0.01,
+            ),
             Panel("accuracy", "accuracy, % (half by guessing)", least=10),
         ),
         notes=("the paper trains its 25m and 403m to convergence, ours see as many tokens as an M2 over bytes",),
@@ -148,9 +176,11 @@ EXPERIMENTS = (
             "stopped": "runs left out, as their training went wrong",
             "accuracy": "% of outputs on held-out examples, each seeing the true ones before; mean over seeds",
             "nats": "nats an output, on the same; mean over seeds",
+            "early_accuracy": f"% of the first {EARLY} bytes of a text; mean over seeds",
             "late_accuracy": f"% of outputs after the first {EARLY} of an example; mean over seeds",
             "accuracies": "by seed",
             "p": "of Welch's test against the accuracies of bytes alone, two-sided",
+            "late_p": "the same of later outputs",
             "nats_by_seed": "by seed",
             "std": "standard deviation of the accuracy over seeds, points",
             **SEEN_UNITS,
@@ -165,8 +195,10 @@ EXPERIMENTS = (
             ("paper_accuracy", "the paper's", ".2f"),
             ("nats", "nats", ".3f"),
             ("paper_nats", "the paper's", ".3f"),
+            ("early_accuracy", f"first {EARLY} bytes, %", ".2f"),
             ("late_accuracy", "later outputs, %", ".2f"),
             ("p", "p against bytes alone", ".2g"),
+            ("late_p", "p of later outputs", ".2g"),
             ("seeds", "seeds", "d"),
             ("std", "std of accuracy", ".2f"),
             *SEEN,
@@ -175,7 +207,8 @@ EXPERIMENTS = (
             "The coder as a task (as in Table 5)",
             ("tokenizer", "task", "size"),
             Panel("accuracy", "accuracy, %", "paper_accuracy", spread="std"),
-            Panel("late_accuracy", f"accuracy past the first {EARLY} outputs, %"),
+            Panel("early_accuracy", f"of the first {EARLY} bytes, %"),
+            Panel("late_accuracy", f"past the first {EARLY} outputs, %"),
         ),
         notes=(
             "texts are shorter than the paper's 1,024 bytes, so that the first few tokens, which hang on a few "
@@ -187,17 +220,17 @@ EXPERIMENTS = (
 )
 
 
+@measured
 def _judge_bits(rows: Rows) -> Judgement:
     nats = {row["size"]: row["nats"] for row in rows["bits"]}
+    control = [row for row in sizes_of(rows["figure3"], WINDOWS) if row["size"] in nats]
     value = ", ".join(f"{size} {each:.4f}" for size, each in nats.items()) + f" nats/bit (ln 2 = {log(2):.4f})"
-    if all(abs(each - log(2)) <= 0.003 for each in nats.values()):
-        return Judgement(REPRODUCED, value)
-    if min(nats.values()) < log(2) - 0.003:
+    value += f"; meanwhile {WINDOWS} {at_sizes(control)} bits/byte, unigram {control[0]['unigram']:.3f}"
+    if min(nats.values()) < log(2) - NOTHING:
         return Judgement(CONTRADICTED, value)
-    trend = (
-        f"nats/bit from the smaller M2 to the larger: {_arrow(nats.values())}, {towards(nats.values(), 'lower')}"
-    )
-    return Judgement(NOT_AT_THIS_SCALE, value, trend)
+    if max(nats.values()) <= log(2) + NOTHING and learned(*control):
+        return Judgement(REPRODUCED, value)
+    return Judgement(NOT_AT_THIS_SCALE, value, own_trend(WINDOWS, control))
 
 
 @measured
@@ -207,6 +240,7 @@ def _judge_decompress(rows: Rows) -> Judgement:
         alone = accuracy[BYTES, ALONE]
         gains[size] = accuracy[AC, DECOMPRESS] - alone, accuracy[WINDOWS, DECOMPRESS] - alone
     value = "; ".join(f"{size}: AC {ac:+.2f}, windows {own:+.2f} points" for size, (ac, own) in gains.items())
+    value += _early_gains(rows["table5"])
     ac, windows = list(gains.values())[-1]
     if windows >= 5 and ac < windows / 5:
         return Judgement(REPRODUCED, value)
@@ -217,6 +251,17 @@ def _judge_decompress(rows: Rows) -> Judgement:
     return Judgement(NOT_AT_THIS_SCALE, value, trend)
 
 
+def _early_gains(rows: list[dict]) -> str:
+    """What is learned first, and not judged, as much of it is of a few bytes: how texts begin."""
+    shown = [
+        f"{size}: AC {own[AC, DECOMPRESS] - own[BYTES, ALONE]:+.1f}, windows "
+        f"{own[WINDOWS, DECOMPRESS] - own[BYTES, ALONE]:+.1f}"
+        for size, own in _by_size(rows, "early_accuracy").items()
+        if own[BYTES, ALONE] is not None
+    ]
+    return f" (of the first {EARLY} bytes, which are not judged, {'; '.join(shown)})" if shown else ""
+
+
 @measured
 def _judge_compress(rows: Rows) -> Judgement:
     late, whole = (
@@ -225,9 +270,16 @@ def _judge_compress(rows: Rows) -> Judgement:
     )
     value = "; ".join(f"{size}: {whole[size]:.2f} %" + _later(late[size]) for size in whole)
     last = list(late.values())[-1]
-    alone = list(_by_size(rows["table5"], "accuracy").values())[-1][BYTES, ALONE]
+    alone, windows = (
+        list(_by_size(rows["table5"], "accuracy").values())[-1][which]
+        for which in ((BYTES, ALONE), (WINDOWS, COMPRESS))
+    )
     if last is not None and last < 5 and alone >= 30:
-        return Judgement(REPRODUCED, value)
+        caution = (
+            f"networks as small learn to compress by windows hardly better ({windows:.2f} % of tokens), so that "
+            "this does not tell AC from them; the paper has no such row"
+        )
+        return Judgement(REPRODUCED, value, caution=caution if windows < 5 else "")
     if last is not None and last >= 20:
         return Judgement(CONTRADICTED, value)
     known = [each for each in late.values() if each is not None]
@@ -257,17 +309,18 @@ def _arrow(values) -> str:
 CLAIMS = (
     Claim(
         id="C11",
-        where="section 5.1",
+        where="Section 5.1",
         claim="An M2 over single bits of AC learns nothing",
         paper="0.693 nats a bit at 25m, 0.6928 at 403m; ln 2 is 0.6931",
-        rule="reproduced if nats a bit are within 0.003 of ln 2 at every size; contradicted if they are lower at "
-        "one; if higher, the M2 has not come to uniform yet: not at this scale",
-        needs=("bits",),
+        rule=f"Reproduced if nats a bit are within {NOTHING} of ln 2 at every size, while {WINDOWS} given as much "
+        f"text as bytes are is below its unigram model by more than {LEARNED} bits/byte at each of them. "
+        f"Contradicted if they are lower than ln 2 by more than {NOTHING} at one. Else not at this scale.",
+        needs=("bits", "figure3"),
         judge=_judge_bits,
     ),
     Claim(
         id="C12",
-        where="section 5.2, Table 5",
+        where="Section 5.2, Table 5",
         claim="Decompressing AC is not learned, decompressing equal-info windows is",
         paper="AC 76.98 % to 76.86 % of bytes alone; windows 95.30 % to 76.83 %",
         rule=f"gain: points of accuracy, on outputs after the first {EARLY} of a text, over the network that sees "
@@ -279,7 +332,7 @@ CLAIMS = (
     ),
     Claim(
         id="C13",
-        where="section 5.2, Table 5",
+        where="Section 5.2, Table 5",
         claim="Compressing by AC is barely learned",
         paper="1.7 % of tokens, of texts of 1,024 bytes",
         rule=f"accuracy on tokens after the first {EARLY} of a text, at the largest size: reproduced below 5 % if "

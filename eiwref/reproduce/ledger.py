@@ -79,6 +79,7 @@ def _entry(claim: Claim, rows: dict[str, list[dict]], results: list[Result]) -> 
         "verdict": judgement.verdict,
         "rule": claim.rule,
         "trend": judgement.trend,
+        "caution": judgement.caution,
         "seeds": sorted({seed for result in results for seed in result.settings["seeds"]}),
         "fewest_seeds": min(
             (row["seeds"] for result in results for row in result.rows if "seeds" in row), default=None
@@ -165,6 +166,7 @@ def markdown(ledger: dict) -> str:
             f"- Ours: {entry['ours']}",
             f"- Rule: {entry['rule']}",
             *([f"- Trend: {entry['trend']}"] if entry["trend"] else []),
+            *([f"- Caution: {entry['caution']}"] if entry["caution"] else []),
             f"- Rests on: {links}{_seeds(entry)}",
             *([f"- Picture: {shown}"] if shown else []),
             f"- Made by `{entry['command']}`: {page.TIME.format(seconds=entry['seconds'])}, "

@@ -127,7 +127,7 @@ def _judge(rows: Rows) -> Judgement:
 CLAIMS = (
     Claim(
         id="C17",
-        where="section 6.2, Figure 10",
+        where="Section 6.2, Figure 10",
         claim="Places in a window are learned in order, and accuracy falls past about 32 bits",
         paper="a figure of the 403m: places unlock one after another, 1 < 2 < 3 above trivial, then falling to 8",
         rule=f"unlocked: from there on {UNLOCKED} points or more above trivial. Reproduced if at the largest size "

@@ -98,7 +98,7 @@ EXPERIMENTS = (
         jobs=lambda scale: [Tokens(scale.subword), Tokens(WINDOWS)],
         rows=_flops_rows,
         units={
-            "size": "M2's, by the paper's name; our networks of these names hold a quarter less",
+            "size": "M2's, by the paper's name; our networks of these names hold a quarter less, 2b two fifths",
             "way": "how windows are cut and read",
             "bytes_per_token": "found on the held-out text of this scale",
             "mflops": "millions of FLOPs a byte of text, embeddings and output layer left out, as in the paper",

@@ -200,7 +200,7 @@ EXPERIMENTS = (
 CLAIMS = (
     Claim(
         id="C06",
-        where="section 4, Figure 4",
+        where="Section 4, Figure 4",
         claim=f"{STEPS} needs fewer autoregressive steps than SentencePiece",
         paper="5.31 vs 4.28 bytes/step",
         rule=(
@@ -214,7 +214,7 @@ CLAIMS = (
     ),
     Claim(
         id="C19",
-        where="section 3.4, Table 3",
+        where="Section 3.4, Table 3",
         claim="A unigram model gains almost nothing over uniform on tokens of the AC family",
         paper="gains of 0.000 to 0.032 bits/byte",
         rule=(
@@ -226,7 +226,7 @@ CLAIMS = (
     ),
     Claim(
         id="C20",
-        where="section 3.3, Table 2",
+        where="Section 3.3, Table 2",
         claim="Compression ratios fall from AC over windows of 128, 64, 32 and 16 bits to StaticAC",
         paper="5.49 4.61 4.16 3.49 2.66 1.73",
         rule="Reproduced if bytes/token at v=256 fall strictly in this order; otherwise contradicted.",

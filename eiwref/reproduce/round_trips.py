@@ -202,7 +202,9 @@ def _c28(rows: Rows) -> Judgement:
         f"in {len(differing)} of {len(floats)} settings{where} frequencies differ, at up to "
         f"{max(row['share'] for row in floats):.1%} of positions; sequences lost: {', '.join(lost)}"
     )
-    return Judgement(REPRODUCED if differing else CONTRADICTED, value)
+    same = [row["setting"] for row in floats if row["share"] == 0]
+    caution = f"nothing differed here in: {'; '.join(same)}" if same else ""
+    return Judgement(REPRODUCED if differing else CONTRADICTED, value, caution=caution)
 
 
 EXPERIMENTS = (
@@ -258,7 +260,7 @@ EXPERIMENTS = (
 CLAIMS = (
     Claim(
         id="C27",
-        where="section 3.3, Appendix D.5",
+        where="Section 3.3, Appendix D.5",
         claim="Windowed compression is lossless except at the end of the input",
         paper="99.4 % of sequences decodable",
         rule=(
@@ -271,7 +273,7 @@ CLAIMS = (
     ),
     Claim(
         id="C28",
-        where="section 3.7",
+        where="Section 3.7",
         claim="Lossless decoding breaks where batch size, device or caching change the floats",
         paper="no figure",
         rule=(

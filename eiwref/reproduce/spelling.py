@@ -236,7 +236,7 @@ def _judge(rows: Rows) -> Judgement:
 CLAIMS = (
     Claim(
         id="C23",
-        where="appendix A.3, Figure 13",
+        where="Appendix A.3, Figure 13",
         claim="On spelling an equal-info M2 beats a subword model whose output ids are arbitrary",
         paper="a figure of the 403m, of held-out words",
         rule="held-out words all right at the end, means over seeds: reproduced if at the largest size windows "
