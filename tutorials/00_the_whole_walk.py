@@ -56,8 +56,8 @@ _ = threadpool_limits(1)  # matrices this small are multiplied soonest by one th
 # %% [markdown]
 # ## 1. Bytes
 #
-# To the machine our sentence is a row of numbers from 0 to 255. Put one of your own in its place, if you like:
-# all that follows is computed from it.
+# To the machine our sentence is a row of numbers from 0 to 255. Put one of your own in its place, if you like, of
+# 60 to 100 ASCII letters, so that the pictures fit: all that follows is computed from it.
 
 # %%
 sentence = b"The words of this sentence become numbers, the numbers become text again, and nothing is lost."
@@ -304,11 +304,11 @@ for name in ("uniform_bits_per_byte", "unigram_bits_per_byte", "bits_per_byte"):
     print(f"{name:>22}: {found[name]:.3f}")
 
 # %% [markdown]
-# The gap between the dashed line and the red one is what M2 has found out about *sequences* of compressed
-# tokens. Run the same on `AC[v=256]`, whose bits run on without windows, and the gap stays closed: that is the
-# paper's main observation, and `eiwref demo` shows it for five kinds of tokens. (The demo reads AC from anywhere
-# in a code, of which no one could make sense; `eiwref reproduce` reads each code from its beginning, as the paper
-# does, and the gap stays closed there too.)
+# The gap between the dashed line and the red one is what M2 has found out about *sequences* of compressed tokens.
+# Run the same on `AC[v=256]`, whose bits run on without windows, and the gap stays closed: that is the paper's
+# main observation, and `eiwref demo` shows it for five kinds of tokens. (The demo cuts its pieces of AC from
+# anywhere in a code, where nobody could decode it. `eiwref reproduce` takes each code from its beginning, as the
+# paper does, and even so the gap stays closed.)
 #
 # ## 7. Our sentence through M2
 #
@@ -339,8 +339,8 @@ print(f"(and {with_end - token_bits.sum():.1f} bits more to say that the documen
 
 # %% [markdown]
 # Some tokens cost less than the 8 bits of a uniform model and some cost more. On one sentence with nothing
-# before it M2 gains next to nothing, or loses: it learned from pieces of long documents, and that is where it
-# gains what the last picture but one shows.
+# before it M2 gains next to nothing, or loses. It was trained on pieces of long documents; on such text it gains,
+# as the curve of section 6 shows.
 #
 # ## 8. And back
 #

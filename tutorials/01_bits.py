@@ -184,8 +184,8 @@ print(f"believing in a fair coin costs {-truth * np.log2(0.5) - (1 - truth) * np
 # %% [markdown]
 # Toward either end the price is without bounds: a model that gives a symbol the probability 0 could not write it
 # at all. That is why `eiwref` gives each symbol at least 1 of its counts. Its models do not hand out floats at
-# all, but *cumulative frequencies*, integers $0 = C_0 < C_1 < \dots < C_K = T$ with $T$ a power of two: symbol $c$
-# has the probability $(C_{c+1} - C_c)/T$.
+# all, but *cumulative frequencies*, integers $0 = C[0] < C[1] < \dots < C[K] = T$ with $T$ a power of two: symbol
+# $c$ has the probability $(C[c+1] - C[c])/T$.
 
 # %%
 model = Unigram([5, 2, 1], precision=4)  # three symbols, out of 2^4

@@ -153,8 +153,9 @@ for step in exact.trace(model, text):
 # ### Exercise 02.2: symbols from a number
 #
 # Write `symbols_of(x, cumulative, n)`: the first `n` symbols of the number `x`, a `Fraction` in $[0, 1)$, as a
-# list of integers. A slice holds its left end and not its right one. `symbols_of(Fraction(1, 2), [0, 4, 7, 8], 2)`
-# is `[1, 0]`: 1/2 is where the slice of `b` begins, and in there the slice of `ba`.
+# list of integers. A slice holds its left end and not its right one. No symbol ends anything here, not the last
+# one either: there are n, always. `symbols_of(Fraction(1, 2), [0, 4, 7, 8], 2)` is `[1, 0]`: 1/2 is where the
+# slice of `b` begins, and in there the slice of `ba`.
 
 
 # %%
@@ -271,7 +272,8 @@ for letters in ("", "a", "aaaaaaaa", "abba", "bbbbbbbb"):
 #
 # Write `decode(code, cumulative)`: the symbols of the text whose code is the bit string `code`, as a list, without
 # the end mark, which is the last symbol of the alphabet. After the bits of the code come zeros, as many as you
-# like. For `[0, 4, 7, 8]`, `decode("111", [0, 4, 7, 8])` is `[]`: 7/8 is in the slice of the end mark.
+# like. Keep exact fractions: a code may have hundreds of bits. For `[0, 4, 7, 8]`,
+# `decode("111", [0, 4, 7, 8])` is `[]`: 7/8 is in the slice of the end mark.
 
 
 # %%

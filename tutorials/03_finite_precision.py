@@ -93,10 +93,10 @@ plt.show()
 # ## 2. Slices in whole numbers
 #
 # From here on the interval is $[low, low + width)$ in whole numbers, on a line of $2^{32}$ places. Symbol $c$
-# shall get the part from $C_c/T$ to $C_{c+1}/T$ of it, and that is seldom whole. So we round down both *ends*:
+# shall get the part from $C[c]/T$ to $C[c+1]/T$ of it, and that is seldom whole. So we round down both *ends*:
 #
-# $$start = \left\lfloor \frac{width \cdot C_c}{T} \right\rfloor, \qquad
-#   end = \left\lfloor \frac{width \cdot C_{c+1}}{T} \right\rfloor.$$
+# $$start = \left\lfloor \frac{width \cdot C[c]}{T} \right\rfloor, \qquad
+#   end = \left\lfloor \frac{width \cdot C[c+1]}{T} \right\rfloor.$$
 #
 # The end of one slice is the start of the next, whatever is rounded: the slices *tile* the interval. Had we
 # rounded each slice's width by itself, there would be gaps, or, where rounding goes up, overlaps: two texts with
@@ -142,7 +142,7 @@ check("03.1", split)
 # %% [markdown]
 # ## 3. What it costs
 #
-# A symbol with count $f = C_{c+1} - C_c$ ought to keep the width $width \cdot f/T$ and keeps a little less or
+# A symbol with count $f = C[c+1] - C[c]$ ought to keep the width $width \cdot f/T$ and keeps a little less or
 # more. The bits that it costs beyond $-\log_2(f/T)$ are
 #
 # $$\log_2 \frac{width \cdot f / T}{end - start}.$$
@@ -218,8 +218,8 @@ for place in range(width):
 
 # %% [markdown]
 # One wrong symbol, and all that follows is lost. Ask instead for the largest $c$ with
-# $\lfloor width \cdot C_c / T \rfloor \le place$. Since $place$ is whole, that is the same as
-# $width \cdot C_c < (place + 1) \cdot T$: no slice need be rounded to find it, and with
+# $\lfloor width \cdot C[c] / T \rfloor \le place$. Since $place$ is whole, that is the same as
+# $width \cdot C[c] < (place + 1) \cdot T$: no slice need be rounded to find it, and with
 # `bisect` the search among 256 symbols takes 8 steps.
 #
 # ### Exercise 03.3: the symbol at a place
@@ -347,8 +347,9 @@ print(f"{len(code):,} bits; beyond the ideal, with the end mark's {-np.log2(p[-1
 
 # %% [markdown]
 # But the text above, around the middle, made one as long as it pleased. A coder has to be right about that too,
-# and tests have to provoke it: random ones never would. (Coders without carries exist. They give up a part of
-# the interval whenever it narrows down on such a boundary.)
+# and tests have to provoke it: random ones never would. (Coders without carries exist. One can count the digits
+# that are open and write them once they are decided, as Witten, Neal and Cleary do, or give up the smaller part of
+# an interval that narrows down on such a boundary, which costs a little.)
 #
 # ## In short
 #

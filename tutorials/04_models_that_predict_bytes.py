@@ -277,8 +277,8 @@ for k in range(0, 11, 2):
 #
 # A context seen twice is no good ground for probabilities, and one never seen is none at all. So we **blend**: the
 # counts of the long context, and for the rest the opinion of the context one byte shorter. How much is "the rest"?
-# Witten and Bell's answer: of N occurrences of a context, D were surprises, a byte that had not followed it before
-# (each of the D distinct successors was new once). So with weight D ask the shorter context:
+# Witten and Bell's answer: a context occurred N times, and D different bytes followed it. Each of these was new
+# once, so that D of the N times the context alone would have been surprised. So with weight D ask the shorter one:
 #
 # $$p(c \mid h) = \frac{\mathrm{count}(c) + D \cdot p(c \mid h')}{N + D}$$
 #
@@ -346,10 +346,10 @@ for k in ORDERS:
     print(f"{k} bytes of context: {blended[k]:.3f} blended, {alone[k]:.3f} alone")
 
 # %% [markdown]
-# By itself a long context soon does harm: its counts are too thin. Blending puts the turn off, and more text
-# moves it further. A unigram has learned all it can from the first few kilobytes; long contexts never have enough.
-# The n-gram that travels with the package is one of 5 bytes, fitted to this text and some megabytes of web pages
-# (and thinned out, to be small). We take it from here on.
+# By itself a long context soon does harm: its counts are too thin. Blending moves the turn to longer contexts, and
+# more text moves it further. A unigram has learned all it can from the first few kilobytes; long contexts never
+# have enough. The n-gram that travels with the package is one of 5 bytes, fitted to this text and some megabytes
+# of web pages (and thinned out, to be small). We take it from here on.
 #
 # ## 6. What a sentence costs
 #

@@ -240,8 +240,8 @@ plt.show()
 # has only this one to give: it would go to `cd`, though after c the model expects a. To the nearest it is the
 # *middle* of a cell that counts, and this one goes to `ca`.
 #
-# The exercises need this rounding. It is done in integers, since floats are not exact; and Python's own `round`
-# takes halves to the even number: `round(4.5)` is 4.
+# The exercises need this rounding. It is done in integers, since floats are not exact for windows of 64 bits; and
+# Python's own `round` takes halves to the even number: `round(4.5)` is 4.
 
 
 # %%

@@ -162,9 +162,9 @@ check("06.2", parents)
 # Huffman gives every symbol a code of *its own length*. Tunstall (1967) turned it round: codes of *equal length*
 # for texts of various lengths. Such a code is a tree of texts. Begin with the K texts of one symbol; take the
 # **likeliest** text of the tree's leaves and replace it by its K children; go on as long as no more than $2^W$
-# leaves come out. Each leaf gets a code. The likelier a text, the more often it is split, so that in the end all
-# are about equally likely: each code carries about W bits: the idea of equal-info windows, without a language
-# model.
+# leaves come out. Each leaf gets a code. The likelier a text, the sooner it is split. So in the end all leaves are
+# about equally likely, and each code carries about W bits. That is the idea of equal-info windows, without a
+# language model.
 #
 # ### Exercise 06.3: Tunstall's code
 #
@@ -192,10 +192,10 @@ def tunstall(p, room):
 tunstall_is_right = check("06.3", tunstall)
 
 # %% [markdown]
-# Two things are different in our tree. The model has context, so that the children of a node have other
-# probabilities than those of the next. And *every* node has a code, not the leaves alone: so a child that is too
-# unlikely can be left out (its text is written in two windows), where Tunstall must give a code to each of the 256
-# children, or some text would have none.
+# Two things are different in our tree. Our model has context: which bytes are likely differs from node to node,
+# where in Tunstall's tree it is the same at each. And *every* node has a code, not the leaves alone: so a child
+# that is too unlikely can be left out (its text is written in two windows), where Tunstall must give a code to
+# each of the 256 children, or some text would have none.
 #
 # What is it worth? Three dictionaries of 65,536 codes: Tunstall's for the unigram (by your own function, as soon
 # as it is right), the stop-cell tree of the unigram, and that of the n-gram. First, how long are their texts?
@@ -321,7 +321,8 @@ for byte in b"the window is":
 #
 # `walk(table, root, texts)` returns the entries of n texts of T bytes each: an array of shape `(n, T)` and of
 # the table's dtype, where `[i, t]` is the entry that byte t of text i has led to. `table` has the shape
-# (symbols, `root` + 1), `texts` is `uint8` of shape `(n, T)`. Loop over the T steps only, not over the texts.
+# (symbols, `root` + 1), `texts` is `uint8` of shape `(n, T)`. Loop over the T steps only, not over the texts: it
+# is counted how often you look into the table.
 
 
 # %%
@@ -413,8 +414,9 @@ print(f"the 100 most frequent make up {share:.1%} of all; if all were alike, it 
 print("the most frequent:", [codebook.texts[code] for code in np.argsort(-np.bincount(tokens))[:8]])
 
 # %% [markdown]
-# Not all alike by far. The n-gram does not know all that there is to know; and M1 begins every window without
-# context, so that it cannot tell what is likely *after* what came before. That much is left for M2 to learn.
+# Not all alike by far. The n-gram does not know all that there is to know; windows begin at unusual places, where
+# the last one had no room left, and not where running text would; and M1 begins every window without context, so
+# that it cannot tell what is likely *after* what came before. That much is left for M2 to learn.
 #
 # ## In short
 #

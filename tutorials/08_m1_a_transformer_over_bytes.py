@@ -188,8 +188,9 @@ check("08.1", causal_mask)
 # To attention as it is, all earlier positions look alike, whether one byte back or fifty. So each head learns a
 # number for each distance, which is added to the score. Near by, every distance counts: `qu` is not `q.u`. Far
 # away 90 bytes or 91 is all the same. So distances share their number in *buckets*: 32 of them, one for each of
-# the distances 0 to 15, then 16 that grow ever wider; the last of these ends at 128, and takes all that is
-# farther, too. This is how T5, a language model of 2019, does it, and the code that the paper's authors used.
+# the distances 0 to 15, then 16 from there to 128, each about a seventh wider than the one before (in whole
+# numbers), the last of which takes all that is farther, too. This is how T5, a language model of 2019, does it,
+# and the code that the paper's authors used.
 #
 # ### Exercise 08.2: buckets of distances
 #

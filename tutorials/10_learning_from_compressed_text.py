@@ -175,9 +175,9 @@ for name in tokenizers:
     print(f"{name:<26}{uniform[name]:>9.3f}" + (f"{unigram[name]:>9.3f}" if unigram else ""))
 
 # %% [markdown]
-# Bytes and subwords have very uneven frequencies. The compressed kinds have none worth speaking of (at v=65k
-# there are a few, since a whole window is a token): whatever M2 is to find there, it is not how often a token
-# occurs.
+# Bytes and subwords have very uneven frequencies. Over gzip and AC all tokens are about equally frequent, over
+# windows as two tokens nearly so. Over whole windows (v=65k) frequencies are worth a third of a bit a byte.
+# Whatever else M2 is to find must be in the order of tokens.
 #
 # ## 4. How an M2 is measured
 #
@@ -301,8 +301,8 @@ plt.show()
 # $$\text{FLOPs a token} = 2 L\,(4 D^2 + 2 D F).$$
 #
 # That is how the paper counts. It leaves out the embedding, a look-up that costs nothing, and the output layer
-# ("softmax"), a matrix of $D \times V$. In a large network with few ids this is little. In ours with 65,536 it
-# is nearly all.
+# ("softmax"), a matrix of $D \times S$ for the S symbols that can come next. In a large network with few ids this
+# is little. In ours with 65,536 it is nearly all.
 #
 # ### Exercise 10.4: FLOPs per byte
 #
@@ -349,8 +349,9 @@ for name, config in configs.items():
 #
 # - by **tokens**: what the paper does for its main results (every M2 saw 26 billion tokens);
 # - by **bytes** of text: then the kinds that compress well get fewer steps;
-# - by **FLOPs**: what a training costs. The backward pass costs twice the forward pass, so that a token costs
-#   three times what section 6 counted.
+# - by **FLOPs**: what a training costs. The backward pass costs twice the forward pass, as each weight takes part
+#   in two products there: one for its own gradient, one that passes the gradient on. So a token costs three times
+#   what section 6 counted.
 #
 # ### Exercise 10.5: how many steps?
 #
@@ -481,7 +482,7 @@ plt.show()
 # M1 was fitted to the very text that M2 learns from, not to the held-out one: what may that do to M2? At v=65k
 # our text has hardly more tokens than there are ids: what would become of an M2 over them?
 #
-# **Sources.** *Training LLMs over Neurally Compressed Text*, arXiv 2404.03626: sections 3.3 (tokenizers), 3.6 and
-# 3.7 (measures), Table 3 (uniform and unigram), Table 6 (matched by bytes and by tokens), Figure 3 and Tables 15
+# **Sources.** *Training LLMs over Neurally Compressed Text*, arXiv 2404.03626: sections 3.3 (tokenizers), 3.6
+# (measures), Table 3 (uniform and unigram), Table 6 (matched by bytes and by tokens), Figure 3 and Tables 15
 # and 16. T. Kudo, *Subword Regularization*, 2018, arXiv 1804.10959, for the subwords. What ran above:
 # `eiwref/evaluate.py`, `eiwref/nn/parallel.py`; more methods, sizes and seeds: `eiwref reproduce figure3`.

@@ -199,7 +199,7 @@ edit_distance_is_right = check("11.2", edit_distance)
 
 # %% [markdown]
 # Passages of 250 bytes, each with one of two beginnings of 1 to 12 bytes in front. The distance is divided by the
-# length of the longer row. What the beginnings themselves differ in is there in all of them (in bytes, only that).
+# length of the longer row. The beginnings differ under every tokenizer; over bytes nothing else does.
 # The hollow marks are *unrelated* passages: as far apart as two texts are anyway.
 
 # %%
@@ -338,9 +338,10 @@ if ngrams_are_right and kl_is_right:
 # %% [markdown]
 # By the plug-in estimate even random bits seem to have structure, the more the longer the runs. Corrected, what is
 # left of it is chance, and one sees what is there: the kinds of tokens that M2 learns from most easily, bytes and
-# short windows, are furthest from uniform (paper, section 6.3). (StaticAC begins lower on the left only because it
-# has more bits: N is larger.) But even a perfect zero would not prove that nothing can be learned: bits may be
-# even in all short runs and still follow from each other by a rule, as those of a random number generator do.
+# short windows, are furthest from uniform (paper, section 6.3). (In the left picture StaticAC lies below AC only
+# because it has more bits, and so a smaller error.) gzip's bits are uneven too, and M2 made little of them: it
+# takes more than that. Nor would a perfect zero prove that nothing can be learned: bits may be even in all short
+# runs and still follow from each other by a rule, as those of a random number generator do.
 #
 # Where in a window does the unevenness sit? Now not overlapping runs but whole tokens of 8 bits, by their
 # position:
@@ -352,8 +353,10 @@ for label, tokens in (("windows, W = 16", 2), ("windows, W = 64", 8)) if kl_is_r
     print(f"{label}: " + "  ".join(f"{value:.3f}" for value in each))
 
 # %% [markdown]
-# Most of it is in the first token. There M1 has no context yet, so its guess is worse than it would be in running
-# text; what it did not know is left over as unevenness.
+# Most of it is in the first token. Not because M1 knows little there: StaticAC knows less, and its bits are even.
+# But windows do not begin just anywhere. They begin with the byte that did not fit, so seldom with a space, while
+# M1's start has the frequencies of running text. Where a model believes in other frequencies than there are, bits
+# come out uneven (tutorial 01, section 4).
 #
 # ## 5. What a model learns, by position
 #

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 12 · Scale
 #
-# Everything so far ran on half a megabyte of text. The paper's models read a hundred gigabytes and more. What
+# Everything so far ran on half a megabyte of text. The paper's M2s read 26 to 285 gigabytes, its M1 330. What
 # changes when everything gets some hundred thousand times larger? Text no longer fits into memory, networks hardly
 # do, and one wants to know what a run will cost *before* it is started. This tutorial is about counting first.
 #
@@ -87,9 +87,10 @@ print(f"{C4_GZIPPED / 1e9:.0f} GB gzipped, {C4_GZIPPED / 1024 / 1e6:.0f} MB a fi
 #
 # ### Exercise 12.1: some of the lines
 #
-# `documents(lines, begin, end)` returns a list of `bytes`: the texts, as UTF-8, of the documents `begin` to
-# `end - 1`, counted from 0. `lines` is an iterator of JSON lines (`bytes`). Take from it no more lines than you
-# must: `end` of them. There are enough. `documents(lines, 1, 3)` is the texts of the second and the third.
+# `documents(lines, begin, end)` returns a list of `bytes`: the texts, as UTF-8, of the documents `begin` to `end -
+# 1`, counted from 0. `lines` is an iterator of JSON lines (`bytes`). Take exactly `end` lines from it, which it
+# has, and not one more. (A `for` loop that breaks after line `end` has been taken takes one too many.)
+# `documents(lines, 1, 3)` is the texts of the second and the third.
 
 
 # %%
@@ -317,7 +318,7 @@ for workers in COUNTS:
 #
 # `log_softmax(x, xp)` returns $\log\left(e^{x_i} / \sum_j e^{x_j}\right)$ along the last axis, an array of the
 # same kind, shape and dtype as `x`, which has two axes. `xp` is NumPy or a module with the same functions.
-# Subtract the maximum first, or $e^{1000}$ is infinite.
+# Subtract the maximum first, or $e^{1000}$ is infinite; and take no logarithm of a share, which may be 0.
 
 
 # %%
@@ -419,9 +420,10 @@ if cost_is_right:
     plt.show()
 
 # %% [markdown]
-# (Our networks have a quarter fewer weights than their names say, as `eiwref/nn/sizes.py` tells.) One more cost is
-# easily forgotten: M2's text must be compressed first. With M1 that is 2 FLOPs a weight of M1 for each byte. With
-# the codebook of tutorial 06 it is table look-ups, whose speed we can measure.
+# (Our networks have a quarter fewer weights than their names say, 2b two fifths, as `eiwref/nn/sizes.py` tells:
+# with two billion weights the last bars would be two thirds longer.) One more cost is easily forgotten: M2's text
+# must be compressed first. With M1 that is 2 FLOPs a weight of M1 for each byte. With the codebook of tutorial 06
+# it is table look-ups, whose speed we can measure.
 
 # %%
 reader = eiwref.tokenizer("EqualInfoAC[b=16, v=65k]", n_gram)

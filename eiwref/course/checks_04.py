@@ -39,7 +39,9 @@ def _(answer, rng):
         # Equal counts leave a choice, so that not the lengths are compared but what makes them right.
         kraft = sum(2.0**-each for each in lengths)
         if kraft != 1:
-            raise Wrong(f"counts {counts}: lengths {lengths} have a Kraft sum of {kraft:g}, expected exactly 1")
+            raise Wrong(
+                f"counts {counts}: the shares 2^-length of {lengths} add up to {kraft:g}, expected exactly 1"
+            )
         bits = sum(count * each for count, each in zip(counts, lengths, strict=True))
         if bits != _huffman_bits(counts):
             raise Wrong(

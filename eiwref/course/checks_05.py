@@ -67,6 +67,7 @@ def _(answer, rng):
         for _ in range(3):
             cumulative = list(_model(rng)[0].cdf(b""))
             cases.append((cumulative, int(rng.integers(len(cumulative) if root else 1, 40))))
+        cases.append((cases[-1][0], (1 << 64) - int(rng.integers(1, 1000))))  # more than floats can tell apart
         for cumulative, cells in cases:
             found = call(answer, cumulative, cells, root)
             expected = _shares(cumulative, cells, root, _nearest)

@@ -62,6 +62,11 @@ def _(answer, rng):
     expected = np.array([[0, 32], [2, 95], [-2, -127], [64, 127]], dtype=np.int8)
     what = f"x = {x.tolist()}, weight = {weight.tolist()}, scale [0.5, 0.25]"
     expect(call(answer, x, weight, np.array([0.5, 0.25])), expected, what=what)
+    # A sum of -118,358 times a scale that float32 would round, to the other side of a half.
+    x = np.array([[-127] * 8 + [-121]], dtype=np.int8)
+    weight, scale = np.array([[127]] * 7 + [[42], [1]], dtype=np.int8), np.array([23.4999999 / 118_358])
+    expected = np.array([[-23]], dtype=np.int8)
+    expect(call(answer, x, weight, scale), expected, what=f"a sum of -118358, scale {scale.tolist()} in float64")
 
 
 @exercise("09.5", "Weights from levels")

@@ -72,8 +72,13 @@ def in_floats(x, cumulative, n):
     for _ in range(n):
         symbol = max(c for c in range(len(cumulative) - 1) if cumulative[c] / cumulative[-1] <= x)
         found.append(symbol)
-        x = (x - cumulative[symbol] / cumulative[-1]) * cumulative[-1]
+        x = (x * cumulative[-1] - cumulative[symbol]) / (cumulative[symbol + 1] - cumulative[symbol])
     return found
+
+
+def ends_at_the_last_symbol(x, cumulative, n):
+    found = _decoded(x, cumulative, n)
+    return found[: found.index(len(cumulative) - 2)] if len(cumulative) - 2 in found else found
 
 
 def _first_inside(low, width, start, fits, shown=lambda b, n: format(b, f"0{n}b") if n else ""):
@@ -114,6 +119,15 @@ def highest_instead_of_lowest(low, width):
     return None
 
 
+def code_in_floats(low, width):
+    low, width = float(low), float(width)
+    for n in range(200):
+        b = ceil(low * 2.0**n)
+        if (b + 1) / 2.0**n <= low + width:
+            return format(b, f"0{n}b") if n else ""
+    return ""
+
+
 def _until_end(code, cumulative, scale):
     x, found, end = Fraction(int("0" + code, 2), scale), [], len(cumulative) - 2
     while len(found) < 1000:
@@ -141,16 +155,27 @@ def ones_after_the_code(code, cumulative):
     return _until_end(code + "1" * 80 if code else "", cumulative, 2 ** (len(code) + 80 * bool(code)))[:-1]
 
 
+def decoded_in_floats(code, cumulative):
+    x, found = int("0" + code, 2) / 2 ** len(code), []
+    while len(found) < 1000:
+        symbol = max(c for c in range(len(cumulative) - 1) if cumulative[c] / cumulative[-1] <= x)
+        if symbol == len(cumulative) - 2:
+            return found
+        found.append(symbol)
+        x = (x * cumulative[-1] - cumulative[symbol]) / (cumulative[symbol + 1] - cumulative[symbol])
+    return found
+
+
 def as_many_symbols_as_bits(code, cumulative):
     return _decoded(Fraction(int("0" + code, 2), 2 ** len(code)), cumulative, len(code))
 
 
 WRONG = {
     "02.1": [slice_not_scaled, end_for_width, next_symbol, in_floating_point, total_by_symbols],
-    "02.2": [left_end_outside, never_blown_up, one_too_few, as_a_tuple, in_floats],
+    "02.2": [left_end_outside, never_blown_up, one_too_few, as_a_tuple, in_floats, ends_at_the_last_symbol],
     "02.3": [
         *(only_the_left_end_inside, right_end_forbidden, leading_zeros_lost, never_empty, always_the_bound),
-        highest_instead_of_lowest,
+        *(highest_instead_of_lowest, code_in_floats),
     ],
     "02.4": [
         with_the_end_mark,
@@ -158,5 +183,6 @@ WRONG = {
         without_leading_zeros,
         ones_after_the_code,
         as_many_symbols_as_bits,
+        decoded_in_floats,
     ],
 }

@@ -102,6 +102,12 @@ def shares_of_halves_rounded_to_even(cumulative, cells, root):
     return _shares(cumulative, *((1, cells - symbols) if root else (0, cells - 1)), rounded=_even)
 
 
+def shares_in_floats(cumulative, cells, root):
+    symbols = len(cumulative) - 1
+    rounded = lambda above, below: int(above / below + 0.5)  # noqa: E731
+    return _shares(cumulative, *((1, cells - symbols) if root else (0, cells - 1)), rounded=rounded)
+
+
 def shares_rounded_one_by_one(cumulative, cells, root):
     symbols, total = len(cumulative) - 1, cumulative[-1]
     each, spare = (1, cells - symbols) if root else (0, cells - 1)
@@ -227,7 +233,7 @@ WRONG = {
     "05.3": [
         *(shares_of_sums_rounded_down, shares_of_halves_rounded_to_even, shares_rounded_one_by_one),
         *(nothing_kept_for_the_stop_cell, root_like_any_node, one_for_each_at_every_node),
-        shares_as_fractions_of_cells,
+        *(shares_as_fractions_of_cells, shares_in_floats),
     ],
     "05.4": [
         *(no_stop_cell_in_encoding, children_on_top_of_the_stop_cell, context_forgotten_in_encoding),

@@ -189,6 +189,15 @@ def entries_as_floats(table, root, texts):
     return found
 
 
+def text_by_text(table, root, texts):
+    found = np.empty(texts.shape, dtype=table.dtype)
+    for lane, text in enumerate(texts):
+        entry = root
+        for step, symbol in enumerate(text):
+            entry = found[lane, step] = table[symbol, min(entry, root)]
+    return found
+
+
 def always_from_the_root(table, root, texts):
     return table[texts, root]
 
@@ -208,6 +217,6 @@ WRONG = {
     ],
     "06.5": [
         *(full_windows_not_led_to_the_root, row_and_column_swapped, begins_at_row_0, steps_before_lanes),
-        *(entries_as_floats, always_from_the_root),
+        *(entries_as_floats, always_from_the_root, text_by_text),
     ],
 }

@@ -133,6 +133,11 @@ def wide_result(x, weight, scale):
     return np.clip(np.rint(sums * scale), -127, 127)
 
 
+def scaled_in_float32(x, weight, scale):
+    sums = (x.astype(np.int64) @ weight.astype(np.int64)).astype(np.float32)
+    return np.clip(np.rint(sums * scale.astype(np.float32)), -127, 127).astype(np.int8)
+
+
 def added_in_int16(x, weight, scale):
     sums = x.astype(np.int16) @ weight.astype(np.int16)
     return np.clip(np.rint(sums * scale), -127, 127).astype(np.int8)
@@ -186,7 +191,7 @@ WRONG = {
     ],
     "09.4": [
         *(added_in_int8, never_cut_off, halves_always_up, fractions_dropped, down_to_minus_128),
-        *(wide_result, added_in_int16, rounded_before_scaling),
+        *(wide_result, added_in_int16, rounded_before_scaling, scaled_in_float32),
     ],
     "09.5": [
         *(highest_of_all_rows, counted_from_the_lowest, beyond_the_table, round_and_round_the_table),
