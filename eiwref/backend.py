@@ -19,10 +19,12 @@ def array_module(name: str = "numpy") -> ModuleType:
         raise BackendError(f"backend {name!r} is not known, expected one of {', '.join(NAMES)}")
     try:
         xp = importlib.import_module(name)
-    except ImportError:
+    except ModuleNotFoundError:
         raise BackendError(
             "backend 'cupy' is not installed: pip install 'eiwref[gpu]' (CUDA 13) or cupy-cuda12x (CUDA 12)"
         ) from None
+    except ImportError as error:  # one of its libraries is missing
+        raise BackendError(f"backend 'cupy' is installed and does not load ({error})") from None
     if name == "cupy":
         try:
             devices = xp.cuda.runtime.getDeviceCount()

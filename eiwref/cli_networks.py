@@ -7,13 +7,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 import eiwref
-from eiwref import backend
+from eiwref import backend, tensors
 from eiwref.cli_options import add_backend, predictor_of, report
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.evaluate import measure, measure_m1
 from eiwref.experiments.result import environment
+from eiwref.files import read_bytes
 from eiwref.m2 import M2
+from eiwref.predictors import store as predictors
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.integer import IntegerNetwork
 from eiwref.predictors.network import Networked
@@ -35,6 +37,8 @@ def add_command(add: Callable, texts: dict) -> None:
 
 def _eval(options) -> int:
     model = load(options.model, predictor_of(options), backend.array_module(options.backend))
+    if options.backend != "numpy" and not isinstance(model, M2):
+        raise EiwrefError(f"eval: an M1 is measured by numpy, leave --backend {options.backend} out")
     documents, tallies = sources.counted(options.texts)
     texts = list(documents)
     found = measure(model, texts, BAR) if isinstance(model, M2) else _measure_m1(model, texts)
@@ -44,13 +48,9 @@ def _eval(options) -> int:
 
 def load(path: str, predictor: Predictor | None, xp) -> M2 | Networked:
     """The M2 in a file, or the M1."""
-    try:
+    if Path(path).exists() and tensors.format_of(read_bytes(path)) != predictors.FORMAT:
         return M2.load(path, predictor, xp)
-    except EiwrefError as error:
-        try:
-            m1 = eiwref.load_predictor(path)
-        except EiwrefError:
-            raise error from None
+    m1 = eiwref.load_predictor(path)
     if not isinstance(m1, Networked):
         raise ModelError(f"{path}: is a predictor without a network, expected an M2 or an M1")
     return m1

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from eiwref import backend, cli_networks, generate
 from eiwref.cli_options import add_backend, add_seed, count, predictor_of, report
 from eiwref.errors import ModelError
-from eiwref.m2 import M2
+from eiwref.m2 import M2, text_of
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
 from eiwref.show import escaped
@@ -47,10 +47,11 @@ def _sample(options) -> int:
     steps = generate.texts(m2, rngs, options.tokens, prompt, choice)
     bar = tqdm(steps, total=options.tokens + 2, desc="tokens", unit="", disable=True if alone else None)
     display = _Display() if alone else None
-    seconds, before, began = 0.0, 0, time.perf_counter()
+    seconds, began = 0.0, time.perf_counter()
+    before = options.samples * len(text_of(m2.tokenizer, prompt)[0])
     for step, written in enumerate(bar):
         if step == 0:  # nothing is made up yet
-            before, began = sum(len(one.text) for one in written), time.perf_counter()
+            began = time.perf_counter()
         if display:
             display.show(written[0].new)
         seconds = time.perf_counter() - began

@@ -86,7 +86,9 @@ def add_commands(add: Callable, texts: dict) -> None:
     )
     command.add_argument("--run", dest="folder", metavar="FOLDER", help="keep log, checkpoints and curve there")
     command.add_argument(
-        "--resume", action="store_true", help="go on with the run in FOLDER; the same command as began it"
+        "--resume",
+        action="store_true",
+        help="go on with the run in FOLDER: the same command as began it, and as many threads",
     )
     command.add_argument(
         "--checkpoint-every", type=count, default=100, metavar="STEPS", help="default: 100; the last two are kept"
@@ -133,14 +135,14 @@ def _train(options) -> int:
     rate = options.learning_rate or LEARNING_RATE
     plan = Plan(options.steps, options.batch, options.optimizer, rate, options.warm_up, options.seed)
     workers = _workers(options)
-    network, held_out = Transformer(config, xp), _held_out(options, tokenizer)
+    network, (held_out, measured_on) = Transformer(config, xp), _held_out(options, tokenizer)
     initial, book = _initial(options, config), _book(options)
     starts = None if book is None else teach.starts_in_stream(book, stream)
     folder = None
     if options.folder is not None:
         about = {"kind": options.kind, "backend": options.backend} | asdict(config) | asdict(plan)
         about |= {"tokenizer": tokenizer.spec, "predictor": tokenizer.predictor_digest, "tokens": stream.digest}
-        about |= {"held_out": options.held_out, "evaluate_every": options.evaluate_every}
+        about |= {"held_out": measured_on, "evaluate_every": options.evaluate_every, "threads": workers}
         about |= {"from": initial and digest(initial), "starts": book and digest(book)}
         folder = Folder(options.folder, about, options.resume, _warn)
     every = options.checkpoint_every, options.evaluate_every
@@ -149,7 +151,6 @@ def _train(options) -> int:
     done = run(network, stream, plan, folder, held_out, *every, workers, params=params, **begins)
     _save(options, tokenizer, network, stream, done)
     symbols = options.steps * options.batch * options.context
-    text_tokens = len(stream) - int(stream.counts[-1])  # without the ends
     return report(
         options,
         {
@@ -159,7 +160,7 @@ def _train(options) -> int:
             "threads": workers,
             "steps": options.steps,
             "symbols_seen": symbols,
-            "bytes_seen": round(symbols * stream.text_bytes / text_tokens),
+            "bytes_seen": round(symbols * stream.text_bytes / len(stream)),
             "loss_first": round(done.losses[0], 4),
             "loss_last_tenth": round(float(np.mean(done.losses[-max(1, len(done.losses) // 10) :])), 4),
             **{name: round(value, 4) for name, value in (done.measured or [{}])[-1].items() if "held" in name},
@@ -171,7 +172,7 @@ def _train(options) -> int:
 def _tokens(options) -> tuple[Tokenizer, tokens.Tokens]:
     """What the texts are read with, and the stream of their ids, which is mapped if they are tokens already."""
     spec = "Bytes" if options.kind == "m1" else options.tokenizer
-    if any(map(tokens.is_folder, options.texts)):
+    if any(map(sources.holds_tokens, options.texts)):
         if len(options.texts) > 1:
             raise EiwrefError("train: a folder of tokens is trained on alone, name no other TEXT")
         (folder,) = options.texts
@@ -219,13 +220,16 @@ def _workers(options) -> int:
     return workers
 
 
-def _held_out(options, tokenizer: Tokenizer) -> HeldOut | None:
+def _held_out(options, tokenizer: Tokenizer) -> tuple[HeldOut | None, str | None]:
+    """(what is measured, its SHA-256)"""
     if options.held_out is None:
-        return None
-    texts = list(sources.documents(options.held_out))
+        return None, None
+    documents, ((_, tally),) = sources.counted([options.held_out])
+    texts = list(documents)
     if not any(texts):
         raise EiwrefError(f"{options.held_out}: there is no text to measure")
-    return HeldOut(_encoded(options, tokenizer, texts), sum(map(len, texts)), unit(tokenizer.spec) or 1)
+    found = HeldOut(_encoded(options, tokenizer, texts), tally.bytes, unit(tokenizer.spec) or 1)
+    return found, tally.as_dict()["sha256"]
 
 
 def _initial(options, config: Config) -> Network | None:

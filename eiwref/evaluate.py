@@ -146,7 +146,9 @@ def measure_m1(m1: Networked, texts: list[bytes], bar=iter) -> dict:
         "bits_per_symbol_after": {
             str(at): float(bits[at] / count[at]) for at in after if at < m1.limit and count[at]
         },
-        "bits_per_symbol_in_the_later_half": float(bits[half:].sum() / max(1, count[half:].sum())),
+        "bits_per_symbol_in_the_later_half": float(bits[half:].sum() / count[half:].sum())
+        if count[half:].any()
+        else None,
     }
 
 

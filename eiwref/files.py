@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -88,6 +88,8 @@ def check_writable(path: str | Path) -> None:
     try:
         with tempfile.TemporaryFile(dir=os.path.dirname(target)):
             pass
+        with suppress(FileNotFoundError):  # whatever else is wrong with the name is wrong
+            os.stat(target)
     except OSError as error:
         raise EiwrefError(f"{path}: cannot be written ({error.strerror})") from None
 

@@ -4,8 +4,8 @@ How much text a step yields is what the paper compresses for (bytes a step, sect
 several bytes with each token. Left out: beam search, and prompts that end inside a window.
 
 *Context.* A network sees so many positions and no more. Where they are used up a sequence goes on from the start
-and the later half of its context, as if it began there; pieces of training text began anywhere, too. So a text may
-be of any length.
+and the later half of its context, as if it began there: from where a window begins, as pieces of training text do
+(see `tokenizers.registry.unit`). So a text may be of any length.
 
 *Chance.* Each sequence has a generator of random numbers of its own, NumPy's on either backend, and takes one a
 step. What it writes does not depend on how many others are written, save where floats differ in their last bits
@@ -27,6 +27,7 @@ from eiwref.nn.transformer import Transformer
 from eiwref.predictors.base import BYTES
 from eiwref.predictors.network import Network
 from eiwref.tokenizers import streaming, tokenizer
+from eiwref.tokenizers.registry import unit
 
 IN_CACHE = 1 << 18  # logits that are drawn from at once: what is made of more has to go to memory and back
 AT_ONCE = 64  # positions of a text that is read; attention's scores are as many times the context
@@ -101,19 +102,22 @@ def ids(
     rngs: Sequence[np.random.Generator],
     prompt: Sequence[int] = (),
     choice: Choice = AS_LIKELY,
+    unit: int = 1,
 ) -> Iterator[np.ndarray]:
     """The next id of every sequence, (B,), int64, again and again until all have ended; B = len(rngs).
 
     An M1's ids are bytes. All sequences go on from the ids `prompt`; each ends with the id `symbols - 1`, and has
-    no others from there on. Raises `ModelError` if the prompt is outside the vocabulary, or `rngs` empty.
+    no others from there on. `unit`: ids from one place where reading may begin to the next. Raises `ModelError` if
+    the prompt is outside the vocabulary, or `rngs` empty.
     """
     if not rngs:
         raise ModelError("there must be a generator of random numbers, for one sequence at least")
     xp, context, end = network.xp, network.config.context, network.config.symbols - 1
     rows = np.arange(len(rngs))  # the sequences in the batch
     history = deque((np.full(len(rngs), id) for id in prompt), maxlen=context)
+    count = len(prompt)
     # All have the prompt in common, so it is read once.
-    logits, past = _read(network, params, np.array([prompt], dtype=np.int64))
+    logits, past = _read(network, params, np.array([prompt], dtype=np.int64), count, unit)
     many = xp.zeros(len(rngs), dtype="int64")
     logits, past = logits[many], [each.select(xp, many) for each in past]
     ended = np.zeros(len(rngs), dtype=bool)
@@ -126,26 +130,37 @@ def ids(
         if ended.all():
             return
         history.append(column)
+        count += 1
         going = np.flatnonzero(~ended[rows])
         # In a batch what has ended costs as much as what goes on; to be rid of it costs a copy of the past.
         if 2 * len(going) <= len(rows):
             rows, past = rows[going], [each.select(xp, xp.asarray(going)) for each in past]
         if past[0].positions == context:
-            logits, past = _read(network, params, np.stack(history, axis=1)[rows])
+            logits, past = _read(network, params, np.stack(history, axis=1)[rows], count, unit)
         else:
             logits, past = network.step(params, xp.asarray(column[rows]), past)
 
 
-def _read(network: Transformer, params: dict, before: np.ndarray):
-    """(logits, past) after the start and ids (B, T); of more than the context holds, after its later half."""
+def _read(network: Transformer, params: dict, before: np.ndarray, count: int, unit: int):
+    """(logits, past) after the start and ids (B, T), the last of `count`; see `kept` for what is too much."""
     xp, context = network.xp, network.config.context
     if before.shape[1] >= context:
-        before = before[:, before.shape[1] - context // 2 :]
+        before = before[:, before.shape[1] - kept(count, context, unit) :]
     whole = np.concatenate([np.full((len(before), 1), network.config.start), before], axis=1)
     past = None
     for at in range(0, whole.shape[1], AT_ONCE):
         logits, past = network.step(params, xp.asarray(whole[:, at : at + AT_ONCE]), past)
     return logits, past
+
+
+def kept(count: int, context: int, unit: int) -> int:
+    """How many of `count` ids stay in sight: at most half of a context, from where a unit begins if one does.
+
+    >>> kept(128, 128, 3), kept(128, 128, 100), kept(128, 128, 1000)
+    (62, 28, 64)
+    """
+    begin = -(-(count - context // 2) // unit) * unit
+    return count - begin if begin < count else context // 2
 
 
 @dataclass
@@ -172,7 +187,7 @@ def texts(
     """What an M2 writes, the same objects after each step, one a sequence: of `tokens` ids each, or fewer.
 
     First with the text of the prompt's ids (see `streaming.opening`) alone, last with what the tokenizer
-    had held back. Arguments and errors as in `ids`.
+    had held back. Arguments and errors as in `ids`, but for `CodeError` where the prompt's ids are no ids.
     """
     end = m2.network.config.symbols - 1
     streams = [streaming.stream(m2.tokenizer) for _ in rngs]
@@ -180,7 +195,8 @@ def texts(
     for one, stream in zip(written, streams, strict=True):
         one.add(stream.feed(prompt))
     yield written
-    for column in islice(ids(m2.network, m2.params, rngs, prompt, choice), tokens):
+    begins = unit(m2.tokenizer.spec) or 1
+    for column in islice(ids(m2.network, m2.params, rngs, prompt, choice, begins), tokens):
         for one, stream, id in zip(written, streams, column.tolist(), strict=True):
             made = [] if id == end else [id]
             one.ids += made

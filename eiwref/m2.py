@@ -24,6 +24,7 @@ from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.registry import tokenizer
 
 FORMAT = "eiwref.m2.3"
+MOST = 1 << 47  # of one id: the sum of 2^16 counts fits
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ class M2:
             params = {name: xp.asarray(values) for name, values in arrays.items() if name != "counts"}
             network.check_params(params)
             reader = tokenizer(settings["tokenizer"], predictor)
-            if counts.shape != (reader.vocab_size,) or counts.dtype.kind not in "iu" or counts.min() < 0:
+            if (
+                counts.shape != (reader.vocab_size,)
+                or counts.dtype.kind not in "iu"
+                or not 0 <= counts.min() <= counts.max() < MOST
+            ):
                 raise ModelError("array counts is not how often each id stood in the training text")
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(f"{path}: is damaged ({error})") from None

@@ -9,9 +9,9 @@ folder holds
     curve.png                        drawn from the log at each evaluation and at the end
 
 A step depends on parameters, optimizer state, the generator that draws batches, and the losses that the watch has
-seen: a checkpoint holds all of it, so a run killed and gone on with computes what it would have (on one machine,
-with one number of threads). The log is cut back to the checkpoint, so that each step stands there once. Not
-guarded against: two processes in one folder.
+seen: a checkpoint holds all of it, so a run killed and gone on with computes what it would have: on one machine,
+with one number of threads, and on a GPU, which may add up in any order, but for the last digits. The log is cut
+back to the checkpoint, so that each step stands there once. Not guarded against: two processes in one folder.
 """
 
 import json
@@ -84,8 +84,6 @@ class Folder:
         self._about = json.loads(json.dumps(about))  # as it will be read back
         self._say = say
         self._log = None
-        for left in self.path.glob(".eiwref-*"):  # by a process that was killed as it wrote
-            left.unlink(missing_ok=True)
         config = self.path / "config.json"
         if not resume and (config.exists() or self._checkpoints()):
             raise ModelError(f"{path}: holds a run already; go on with it with --resume, or name another folder")
@@ -122,6 +120,8 @@ class Folder:
         """
         path = self.path / "log.jsonl"
         self._drop_old()  # if the run was killed before it could
+        for left in self.path.glob(".eiwref-*"):  # by a process that was killed as it wrote
+            left.unlink(missing_ok=True)
         rows, kept = [], []
         for line in read_bytes(path).splitlines(keepends=True) if path.exists() else []:
             row = _row(line)
@@ -147,6 +147,11 @@ class Folder:
         name = f"checkpoint-{moment.step:08d}.safetensors"
         write_bytes(self.path / name, checkpoint.dump(moment, network, self._about))
         self._drop_old()
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._log is not None:
+            self._log.close()
 
     def draw(self, losses: list[float], measured: list[tuple[int, float]]) -> None:
         """The loss curve."""
@@ -198,6 +203,8 @@ def run(
     arrange = partial(Parallel, workers=workers) if workers else Steps
     rows, past, begun = [], Watch(), 0
     moment = folder and folder.newest(network, optimizer)
+    if folder is not None:
+        rows = folder.begin(moment.step if moment else 0)  # before workers, whom no one would let go of
     if moment is None:
         first = network.init(rng) if params is None else params
         steps = arrange(network, {name: network.xp.asarray(values) for name, values in first.items()}, optimizer)
@@ -206,8 +213,6 @@ def run(
         rng.bit_generator.state = moment.generator
         past, begun = moment.watch, moment.step
         moment = None  # or its arrays would stay beside those of every step
-    if folder is not None:
-        rows = folder.begin(begun)
     started = time.perf_counter() - (rows[-1]["seconds"] if rows else 0.0)
     losses = [row["loss"] for row in rows if "loss" in row]
     measured = [row for row in rows if "loss" not in row]
@@ -249,6 +254,9 @@ def _stop_written(folder: Folder | None, tokens, batches: Crops, losses: list[fl
             begins = [tokens.where(begin) for begin in batches.begins.tolist()]
             folder.write({"step": len(losses) + 1, "stopped": str(error), "batch": begins})
         raise
+    finally:
+        if folder is not None:
+            folder.close()
 
 
 def _row(line: bytes) -> dict | None:

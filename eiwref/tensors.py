@@ -34,9 +34,7 @@ def parse(
     """
     kind = file_format.split(".")[1]
     try:
-        arrays = load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        settings = json.loads(header["__metadata__"]["eiwref"])
+        arrays, settings = load(data), _settings(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         raise error(f"{name}: is not an eiwref {kind} file, or is damaged") from None
     if not isinstance(settings, dict) or settings.get("format") != file_format:
@@ -45,6 +43,20 @@ def parse(
     if not all(isinstance(value, str) for value in settings.values()) or checksum != digest(settings, {}):
         raise error(f"{name}: is damaged, its settings are not as they were written")
     return settings, arrays
+
+
+def format_of(data: bytes) -> str | None:
+    """What `parse` would have to be told, None if it is no such file."""
+    try:
+        found = _settings(data)["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _settings(data: bytes):
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(header["__metadata__"]["eiwref"])
 
 
 def digest(settings: dict[str, str], arrays: dict[str, np.ndarray]) -> str:

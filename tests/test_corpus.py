@@ -77,7 +77,7 @@ def test_c4_is_streamed_and_never_read_whole(tmp_path):
 def test_malformed_lines_are_named(tmp_path, line):
     path = tmp_path / "bad.json.gz"
     path.write_bytes(gzip.compress(b'{"text": "fine"}\n' + line.encode() + b"\n"))
-    with pytest.raises(CorpusError, match=r"bad.json.gz: line 2 is not"):
+    with pytest.raises(CorpusError, match=r"bad.json.gz: line 2 (is not|holds half a surrogate pair)"):
         list(sources.documents(path))
 
 
@@ -90,11 +90,29 @@ def test_missing_and_empty_sources_are_named(tmp_path):
             list(sources.documents(tmp_path / name))
 
 
-def test_loops_of_links_end(tmp_path):
+def test_what_cannot_be_read_is_refused_and_not_left_out(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"one")
+    os.symlink(tmp_path / "a.txt", tmp_path / "b.txt")
+    assert list(sources.documents(tmp_path)) == [b"one", b"one"]
     os.symlink(tmp_path, tmp_path / "loop")
+    with pytest.raises(CorpusError, match="loop: is a link to a folder, name that folder itself"):
+        list(sources.documents(tmp_path))
+    (tmp_path / "loop").unlink()
     os.symlink(tmp_path / "gone", tmp_path / "broken")
-    assert list(sources.documents(tmp_path)) == [b"one"]
+    with pytest.raises(CorpusError, match="broken: is no file that can be read"):
+        list(sources.documents(tmp_path))
+
+
+def test_a_text_has_a_name():
+    with pytest.raises(CorpusError, match="a text without a name"):
+        list(sources.documents(""))
+
+
+def test_files_come_before_folders(tmp_path):
+    for name in ("b", "a/x", "c/y", "a/b/z"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    assert list(sources.documents(tmp_path)) == [b"b", b"a/x", b"a/b/z", b"c/y"]
 
 
 def test_a_tally_tells_documents_apart():

@@ -14,7 +14,7 @@ from eiwref import backend
 from eiwref.corpus import builtin
 from eiwref.files import data_path
 from tests import strict_cupy
-from tests.test_cli import here, run  # noqa: F401
+from tests.test_cli import here, refused, run  # noqa: F401
 
 SOURCES = sorted(Path(eiwref.__file__).parent.rglob("*.py"))
 LIST = Path(__file__).parent / "references" / "cupy_names.txt"  # by references/make_cupy_names.py
@@ -145,6 +145,9 @@ def test_an_m1_is_trained_and_writes(here, capsys, stand_in, optimizer):  # noqa
     last = ["--backend", "cupy", "--json"]
     train = ["train", "m1", "text", "-o", "m1", *SMALL, "--context", "32", "--optimizer", optimizer, *last]
     assert run(capsys, *train)[0] == 0
+    assert "an M1 is measured by numpy, leave --backend cupy out" in refused(
+        capsys, "eval", "m1", "text", "--backend", "cupy"
+    )
     code, out, _ = run(capsys, "sample", "m1", "--prompt", "so ", "--tokens", "30", *last)
     assert code == 0
     assert json.loads(out)["samples"][0]["text"].startswith("so ")

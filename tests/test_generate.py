@@ -126,11 +126,16 @@ def test_choices_that_make_no_sense_are_refused():
             Choice().draw(np.array([[0.0, wrong]]), np.array([0.5]))
 
 
-def slow_ids(network, params, rng, tokens, prompt=(), choice=generate.AS_LIKELY):
+def slow_ids(network, params, rng, tokens, prompt=(), choice=generate.AS_LIKELY, unit=1):
     """One sequence, each id from a forward pass over all it may see."""
     context, end = network.config.context, network.config.symbols - 1
     seen, made = list(prompt), []
-    shown = len(seen) if len(seen) < context else context // 2  # how many of them it sees
+
+    def begun():
+        """How many are seen where a context is used up: from the first unit that begins in its later half."""
+        return next(k for k in range(context // 2, -1, -1) if (len(seen) - k) % unit == 0)
+
+    shown = len(seen) if len(seen) < context else begun()  # how many of them it sees
     while len(made) < tokens:
         ids = network.xp.asarray(np.array([[network.config.start, *seen[len(seen) - shown :]]]))
         logits = to_numpy(network.forward(params, ids)[0][:, -1])
@@ -138,7 +143,7 @@ def slow_ids(network, params, rng, tokens, prompt=(), choice=generate.AS_LIKELY)
         if made[-1] == end:
             break
         seen.append(made[-1])
-        shown = shown + 1 if shown + 1 < context else context // 2
+        shown = shown + 1 if shown + 1 < context else begun()
     return made
 
 
@@ -151,17 +156,28 @@ def drawn(network, params, rngs, tokens, *more):
     return [row[: row.index(end) + 1] if end in row else row for row in rows]
 
 
+@pytest.mark.parametrize("unit", [1, 2, 3, 5])
 @pytest.mark.parametrize("prompt", [[], [3], [1, 2, 3, 4, 5], list(range(10)), [9, 8, 7, 6] * 3, [1, 2, 3] * 9])
-def test_sequences_are_those_of_a_slow_writer(prompt, xp):
+def test_sequences_are_those_of_a_slow_writer(prompt, unit, xp):
     """Through caches, prompts longer and shorter than the context, past its end, and with ends in between."""
     network, params = network_of(xp=xp)
     host = {name: to_numpy(values) for name, values in params.items()}
     choice = Choice(1.5, 10, 0.99)
-    found = drawn(network, params, rngs_of(9), 40, prompt, choice)
-    expected = [slow_ids(Transformer(CONFIG), host, rng, 40, prompt, choice) for rng in rngs_of(9)]
+    found = drawn(network, params, rngs_of(9), 40, prompt, choice, unit)
+    expected = [slow_ids(Transformer(CONFIG), host, rng, 40, prompt, choice, unit) for rng in rngs_of(9)]
     assert found == expected
     assert min(len(row) for row in found) < 12  # some end early, and the others go on without them
     assert max(len(row) for row in found) > 24
+
+
+def test_windows_are_read_from_where_one_begins(monkeypatch):
+    """Of 24 bits in tokens of 16: every third one."""
+    m2, kept, seen = m2_of("EqualInfoAC[b=24, v=65k]"), generate.kept, []
+    monkeypatch.setattr(generate, "kept", lambda *given: seen.append(given) or kept(*given))
+    list(generate.texts(m2, rngs_of(1), 60, choice=Choice(temperature=0)))
+    assert seen
+    assert {unit for _, _, unit in seen} == {3}
+    assert all((count - kept(count, context, unit)) % 3 == 0 for count, context, unit in seen)
 
 
 def test_a_context_of_one_sees_only_the_start():
@@ -265,6 +281,10 @@ def test_the_command_writes_from_m1_and_m2(here, capsys):  # noqa: F811
     narrow = ["sample", "m2", "--json", "--prompt", "The text", "--temperature", "0", "--tokens", "9"]
     found = json.loads(run(capsys, *narrow)[1])
     assert found["prompt_tokens"] > 0
+    stream = ["sample", "ac", "--json", "--prompt", "The text of a prompt", "--tokens", "1"]
+    m2_of("AC[v=256]").save("ac")
+    # What the prompt's own tokens say was not made up, though the last of it is settled later.
+    assert json.loads(run(capsys, *stream)[1])["bytes"] < 8
     assert "The text".startswith(found["samples"][0]["text"][:3])
     network, params = network_of(Config(257, 16, 2, 1, 32, 12), sharpness=1)
     save_predictor(Network(network, params, np.ones(257)), "m1")

@@ -9,6 +9,7 @@ import pytest
 import eiwref
 from eiwref.corpus import builtin
 from eiwref.errors import ModelError
+from eiwref.files import data_path
 from eiwref.m2 import M2, text_of
 from eiwref.nn.transformer import Config, Transformer
 from eiwref.predictors.static import uniform
@@ -47,7 +48,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     M2(eiwref.tokenizer(SPEC), network, network.init(np.random.default_rng(0)), np.zeros(256, int)).save(path)
     with pytest.raises(ModelError, match="predicts 99 ids, expected 257"):
         M2.load(path)
-    for counts in (np.zeros(255, int), np.full(256, -1), np.zeros(256)):
+    for counts in (np.zeros(255, int), np.full(256, -1), np.full(256, 1 << 60), np.zeros(256)):
         replace(fresh(), counts=counts).save(path)
         with pytest.raises(ModelError, match="array counts is not how often"):
             M2.load(path)
@@ -118,5 +119,8 @@ def test_bad_input_gets_one_sentence(here, capsys):  # noqa: F811
     tiny = ["--context", "16", "--d-model", "8", "--heads", "1", "--warm-up", "1"]
     assert "not finite at step" in refused(capsys, *train, *tiny, "--learning-rate", "1e38")
     assert "not an eiwref m2 file" in refused(capsys, "eval", "text", "text")
+    m1 = data_path("m1-tiny.safetensors").read_bytes()
+    (here / "bad").write_bytes(m1[:-1] + bytes([m1[-1] ^ 1]))
+    assert "bad: is damaged, its digest is" in refused(capsys, "eval", "bad", "text")
     assert "is not known" in refused(capsys, "train", "m2", "text", "-o", "m2", "--tokenizer", "BPE")
     assert not (here / "m1").exists()

@@ -361,3 +361,16 @@ def test_the_stand_in_refuses_what_cupy_lacks():
     with pytest.raises(AttributeError):
         strict_cupy.xp.einsum  # noqa: B018
     assert host(device[strict_cupy.xp.asarray([5])]).tolist() == [[3.0, 4.0, 5.0]]  # 5 wraps to row 1
+
+
+def test_positions_of_many_lengths_are_not_kept(rng):
+    """At 9 T^2 bytes each."""
+    network = Transformer(Config(symbols=11, d_model=8, heads=2, layers=2, d_mlp=8, context=40))
+    params = network.init(rng)
+    for length in range(2, 40):
+        network.forward(params, np.zeros((1, length), dtype=np.int64))
+    assert list(network._attention._known_positions) == [(39, 39)]
+
+
+def test_a_gradient_of_zero_has_no_error(rng):
+    assert directional_errors(lambda params: 1.0, {"a": np.ones(3)}, {"a": np.zeros(3)}, rng) == {"a": 0.0}

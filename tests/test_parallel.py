@@ -181,3 +181,11 @@ def test_workers_divide_the_batch():
     assert all(batch % most_workers(batch) == 0 for batch in range(1, 40))
     assert most_workers(1) == 1
     assert most_workers(840) >= 1
+
+
+def test_workers_take_no_module_from_the_folder_at_hand(tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    network, params, ids, targets = problem(CONFIG, 2, 20)
+    with Parallel(network, params, AdamW(), workers=2) as steps:
+        assert np.isfinite(steps.step(ids, targets, 1, 1e-3)[0])

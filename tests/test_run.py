@@ -194,6 +194,10 @@ def test_checkpoints_give_back_every_bit(optimizer):
         assert all(
             (one[name] == values).all() and one[name].dtype == values.dtype for name, values in other.items()
         )
+    for change in ({"watch": ("a", "b", 3)}, {"watch": (0.1, np.inf, 3)}, {"watch": (0, 0, 0.5)}, {"step": -3}):
+        other = checkpoint.dump(moment._replace(**change), network, {})
+        with pytest.raises(ModelError, match="c: is damaged"):
+            checkpoint.parse(other, "c", network, runs.OPTIMIZERS[optimizer], {})
     other = "adamw" if optimizer == "adafactor" else "adafactor"
     with pytest.raises(ModelError, match=r"c: array state.* is not this optimizer's"):
         checkpoint.parse(packed, "c", network, runs.OPTIMIZERS[other], {})
@@ -264,9 +268,23 @@ def test_folders_of_other_runs_are_refused(tmp_path):
 
 
 def test_what_a_killed_write_left_is_cleared_away(tmp_path):
+    """Not before it is sure that this run goes on: another one may be writing."""
     (tmp_path / ".eiwref-half").write_bytes(b"half a checkpoint")
-    Folder(tmp_path, {}, resume=False)
-    assert not list(tmp_path.iterdir())
+    folder = Folder(tmp_path, {}, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == [".eiwref-half"]
+    folder.begin(0)
+    folder.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "log.jsonl"}
+
+
+def test_no_workers_are_begun_where_the_log_is_refused(tmp_path, monkeypatch):
+    trained(Folder(tmp_path, {}, resume=False))
+    (tmp_path / "log.jsonl").write_bytes(b"")
+    begun = []
+    monkeypatch.setattr(runs, "Parallel", lambda *_, **__: begun.append(1))
+    with pytest.raises(ModelError, match="does not hold each of the checkpoint's"):
+        trained(Folder(tmp_path, {}, resume=True), workers=1)
+    assert not begun
 
 
 def test_the_rule_for_spikes():
@@ -463,7 +481,7 @@ def test_killed_twenty_times(here, capsys):  # noqa: F811
 
 def test_the_command(here, capsys):  # noqa: F811
     small = ["--d-model", "8", "--heads", "1", "--layers", "1", "--context", "16", "--batch", "2", "--steps", "6"]
-    train_m1 = ["train", "m1", "text", "-o", "m1", *small]
+    train_m1 = ["train", "m1", "text", "-o", "m1", *small, "--threads", "1"]
     assert "name its folder with --run" in refused(capsys, *train_m1, "--resume")
     code, out, _ = command(
         capsys, *train_m1, "--run", "r", "--held-out", "text", "--evaluate-every", "4", "--json"
@@ -480,8 +498,11 @@ def test_the_command(here, capsys):  # noqa: F811
     assert command(capsys, *same)[0] == 0
     assert (here / "m1").read_bytes() == before
     assert "is of another run, with seed 0 and not 1" in refused(capsys, *same, "--seed", "1")
+    assert "is of another run, with threads 1 and not 2" in refused(capsys, *same, "--threads", "2")
+    (here / "kept").write_bytes((here / "text").read_bytes())
     (here / "text").write_bytes(TEXT)
-    assert "is of another run, with tokens" in refused(capsys, *same)
+    assert "is of another run, with held_out" in refused(capsys, *same)
+    assert "is of another run, with tokens" in refused(capsys, *same, "--held-out", "kept")
     assert "is not a folder" in refused(capsys, *train_m1, "--run", "m1")
     assert "there is no text to measure" in refused(capsys, *train_m1, "--held-out", os.devnull)
     huge = [*small[:6], "--context", "999999", "--batch", "9999", "--steps", "1"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eiwref
-from eiwref.corpus import tokens
+from eiwref.corpus import sources, tokens
 from eiwref.errors import CorpusError
 from eiwref.nn.train import Crops
 from tests.test_cli import here, refused, run  # noqa: F401
@@ -125,6 +125,22 @@ def test_what_is_cut_off_missing_or_too_long_is_refused(folder):
         tokens.load(folder)
 
 
+@pytest.mark.parametrize("shape", ["(1 << 62,)", str((2**70,)), "(True,)", "(-1,)"])
+def test_headers_that_no_array_has(folder, shape):
+    first = folder / "tokens-00000.npy"
+    header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    first.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(18))
+    with pytest.raises(CorpusError, match=r"tokens-00000\.npy: "):
+        tokens.load(folder)
+
+
+def test_tokens_are_not_taken_for_text(folder):
+    for _ in range(2):
+        with pytest.raises(CorpusError, match="holds tokens, made by eiwref shards, where text is expected"):
+            list(sources.documents(folder))
+        (folder / "tokens-00000.npy").unlink(missing_ok=True)  # some are left
+
+
 def test_manifests_that_were_never_written_here(folder):
     path = folder / "manifest.json"
     good = json.loads(path.read_bytes())
@@ -134,6 +150,7 @@ def test_manifests_that_were_never_written_here(folder):
         {"end": 256.0},
         {"shards": []},
         {"shards": [{}]},
+        {"shards": [{name: value for name, value in good["shards"][0].items() if name != "sha256"}]},
         {"tokenizer": None},
         {"format": "eiwref.tokens.9"},
     ):

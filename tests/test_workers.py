@@ -1,6 +1,8 @@
 """Several processes give what one gives, in order, and say so when they cannot."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -58,6 +60,16 @@ def test_one_that_ends_early_is_told():
     message = "a process of Bytes ended early; if it ran out of memory"
     with Workers(eiwref.tokenizer("Bytes"), 1) as workers, pytest.raises(EiwrefError, match=message):
         workers._share(_end, [b"a", b"b"], iter)
+
+
+def test_a_script_without_a_guard_does_not_wait_for_ever(tmp_path):
+    """Its processes end as they import it; a large predictor on its way to them must not keep it."""
+    script = "import eiwref\nfrom eiwref.tokenizers.workers import Workers\n"
+    script += "Workers(eiwref.tokenizer('AC[v=256]'), 1).encode_batch([b'text'])\n"
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert b"ended early" in done.stderr
 
 
 def _end(texts):

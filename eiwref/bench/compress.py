@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eiwref.backend import cores
 from eiwref.bench import measure
@@ -109,7 +110,13 @@ def _pieces(texts: list[bytes], size: int, many: int) -> list[bytes]:
 
 
 def _each(function: Callable) -> Callable:
-    return lambda items: [function(item) for item in items]
+    """One item after the other, on one core."""
+
+    def run(items):
+        with threadpool_limits(1):
+            return [function(item) for item in items]
+
+    return run
 
 
 def _torch(config: Config, many: int) -> list[tuple[str, int, Callable[[], object]]]:

@@ -20,6 +20,7 @@ from eiwref.files import read_bytes
 
 BUILTIN = "builtin:"
 JSON_LINES = ".json.gz"
+SHARDS = "tokens-*.npy"
 PART = re.compile(r"(.*\.json\.gz)@(\d*):(\d*)$", re.DOTALL)
 
 
@@ -27,7 +28,8 @@ def documents(source: str | Path) -> Iterator[bytes]:
     """The documents of one source, as UTF-8 or whatever bytes a file holds.
 
     `source`: "builtin:train" or "builtin:held-out"; a `*.json.gz` file, a document a line; any other file, a
-    document as it is; or a folder, all files below it in the order of their paths, hidden ones left out.
+    document as it is; or a folder, all files below it, those of a folder before those of the folders in it, each
+    by name, hidden ones left out. What cannot be read there, links to folders among it, is refused.
     `FILE.json.gz@A:B` is the file's documents A to B - 1, counted from 0; without A from the
     first, without B to the last.
     """
@@ -38,7 +40,11 @@ def documents(source: str | Path) -> Iterator[bytes]:
     if part:
         yield from _part(Path(part[1]), int(part[2] or 0), int(part[3]) if part[3] else None)
         return
+    if not str(source):
+        raise CorpusError("a text without a name")
     path = Path(source)
+    if holds_tokens(path):
+        raise CorpusError(f"{path}: holds tokens, made by eiwref shards, where text is expected")
     if os.path.isdir(path):
         files = list(_files_below(path))
         if not files:
@@ -86,16 +92,27 @@ def describe(source: str | Path) -> dict:
     return seen.as_dict()
 
 
+def holds_tokens(path: str | Path) -> bool:
+    """Whether shards of tokens stand there (see `tokens`), and no text."""
+    return next(Path(path).glob(SHARDS), None) is not None
+
+
 def _files_below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError):
         raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
 
     for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if os.path.islink(Path(parent) / name):
+                raise CorpusError(f"{Path(parent) / name}: is a link to a folder, name that folder itself")
         for name in sorted(files):
             path = Path(parent) / name
-            if not name.startswith(".") and path.is_file():
-                yield path
+            if name.startswith("."):
+                continue
+            if not path.is_file():
+                raise CorpusError(f"{path}: is no file that can be read")
+            yield path
 
 
 def _part(path: Path, begin: int, end: int | None) -> Iterator[bytes]:
@@ -122,6 +139,8 @@ def _json_lines(path: Path) -> Iterator[bytes]:
             for line in lines:
                 yield _text_of(line)
                 read += 1
+    except UnicodeEncodeError:
+        raise CorpusError(f"{path}: line {read + 1} holds half a surrogate pair, which UTF-8 lacks") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CorpusError(f"{path}: line {read + 1} is not a JSON object with a string called text") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):

@@ -134,11 +134,6 @@ def write(
     return manifest
 
 
-def is_folder(path: str | Path) -> bool:
-    """Whether tokens stand there and not text: then the first shard does."""
-    return (Path(path) / _shard_name(0)).exists()
-
-
 def read_manifest(folder: str | Path) -> dict:
     """The manifest as `write` returned it; raises `CorpusError` if it is missing, damaged or of another format."""
     path = Path(folder) / MANIFEST
@@ -155,7 +150,8 @@ def read_manifest(folder: str | Path) -> dict:
             raise ValueError
         if not 2 <= manifest["end"] <= MOST_IDS:
             raise ValueError
-        if not all(isinstance(manifest[name], str) for name in ("tokenizer", "predictor")):
+        names = [manifest["tokenizer"], manifest["predictor"], *(shard["sha256"] for shard in manifest["shards"])]
+        if not all(isinstance(name, str) for name in names):
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CorpusError(f"{path}: is not a manifest of tokens, or is damaged") from None
@@ -184,7 +180,14 @@ def _read_shard(path: Path, shard: dict, end: int) -> tuple[np.ndarray, np.ndarr
         ids = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror or 'it is cut off'})") from None
-    except (ValueError, EOFError, SyntaxError, TokenError):  # NumPy reads the header as Python
+    except (
+        ValueError,
+        EOFError,
+        SyntaxError,
+        TokenError,
+        OverflowError,
+        TypeError,
+    ):  # NumPy reads the header as Python
         raise CorpusError(f"{path}: is not a .npy file, or is damaged or cut off") from None
     expected = f"{shard['tokens']} ids of {_dtype(end)}"
     if ids.shape != (shard["tokens"],) or ids.dtype != _dtype(end):

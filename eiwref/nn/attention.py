@@ -81,7 +81,7 @@ class Attention:
     def __init__(self, xp, heads):
         self.xp = xp
         self.heads = heads
-        self._known_positions = {}  # (T, S): the same few again and again
+        self._known_positions = {}  # (T, S): of one T above 1 at most, as those are large
 
     @staticmethod
     def init(rng, d, heads):
@@ -151,6 +151,8 @@ class Attention:
         if (t, s) not in self._known_positions:
             distances = np.arange(s - t, s)[:, None] - np.arange(s)[None, :]  # (T, S)
             buckets = distance_buckets(np.maximum(distances, 0))
+            if t > 1:
+                self._known_positions.clear()
             self._known_positions[t, s] = self.xp.asarray(buckets), self.xp.asarray(distances < 0)
         return self._known_positions[t, s]
 

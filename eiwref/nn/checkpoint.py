@@ -64,7 +64,10 @@ def parse(data: bytes, name: str, network: Transformer, optimizer, about: dict) 
         _check(params, state, network, optimizer, name)
         generator = json.loads(settings["generator"])
         np.random.default_rng(0).bit_generator.state = generator  # refuses what is no state of its own
-        return Checkpoint(int(settings["step"]), params, state, generator, Watch(*json.loads(settings["watch"])))
+        step, watch = int(settings["step"]), Watch(*json.loads(settings["watch"]))
+        if not (0 <= step < 1 << 53 and type(watch.seen) is int and np.isfinite(watch).all()):
+            raise ValueError("its step or its watch are none")
+        return Checkpoint(step, params, state, generator, watch)
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
         raise ModelError(f"{name}: is damaged ({error})") from None
 

@@ -26,7 +26,8 @@ def directional_errors(function, params: dict, grads: dict, rng, xp=np, directio
             above = function(params | {name: values + STEP * u})
             below = function(params | {name: values - STEP * u})
             numeric, analytic = (above - below) / (2 * STEP), float((grads[name] * u).sum())
-            worst = max(worst, abs(numeric - analytic) / max(abs(numeric), abs(analytic), typical))
+            off = abs(numeric - analytic)
+            worst = max(worst, off and off / max(abs(numeric), abs(analytic), typical))
         errors[name] = worst
     return errors
 

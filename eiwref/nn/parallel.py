@@ -231,6 +231,7 @@ class _Process:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",  # no module from the folder at hand
                     "-c",
                     f"from eiwref.nn import parallel; parallel.serve({theirs.fileno()}, {shared})",
                 ],

@@ -56,8 +56,7 @@ def check(watch: Watch, loss: float, norm: float, number: int, network: Transfor
         if not np.isfinite(loss):
             what = f"the loss is not finite at step {number}, first in {network.not_finite(params, batch[0])}"
         else:
-            _, grads = network.loss(params, *batch)
-            layer = max(grads, key=lambda name: _largest(grads[name]))
+            layer = _steepest(network, params, *batch)
             if not np.isfinite(norm):
                 what = f"the gradient is not finite at step {number}, largest in {layer}"
             else:
@@ -66,6 +65,15 @@ def check(watch: Watch, loss: float, norm: float, number: int, network: Transfor
     more = f" and {len(begins) - NAMED} more" if len(begins) > NAMED else ""
     named = ", ".join(map(str, begins[:NAMED])) + more
     raise Diverged(f"{what}; the pieces of its batch begin at tokens {named}; try a lower learning rate")
+
+
+def _steepest(network: Transformer, params: dict, ids, targets) -> str:
+    """The layer with the largest gradient; a sequence at a time, since memory was weighed for other ways."""
+    grads: dict = {}
+    for row in range(len(ids)):
+        _, own = network.loss(params, ids[row : row + 1], targets[row : row + 1])
+        grads = {name: grads[name] + values if grads else values for name, values in own.items()}
+    return max(grads, key=lambda name: _largest(grads[name]))
 
 
 def _largest(grad) -> float:

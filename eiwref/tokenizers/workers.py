@@ -13,14 +13,17 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from eiwref.backend import cores
 from eiwref.errors import EiwrefError
+from eiwref.files import write_bytes
 from eiwref.predictors.limits import LANES
-from eiwref.predictors.store import dump, parse
+from eiwref.predictors.store import dump, load_predictor
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.registry import tokenizer as named
@@ -37,8 +40,12 @@ class Workers:
             raise EiwrefError(f"there must be 1 worker at least, found {workers}")
         self.tokenizer = tokenizer
         self._workers = workers or cores()
-        packed = None if tokenizer.predictor is None else dump(tokenizer.predictor)
-        self._pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _prepare, (tokenizer.spec, packed))
+        # In a file: through a pipe, a process that ends as it begins would leave this one waiting for a reader.
+        self._folder = TemporaryDirectory(prefix="eiwref-")
+        path = None if tokenizer.predictor is None else Path(self._folder.name) / "predictor"
+        if path is not None:
+            write_bytes(path, dump(tokenizer.predictor))
+        self._pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _prepare, (tokenizer.spec, path))
 
     def encode_batch(self, texts: Sequence[bytes | str], bar=iter) -> list[np.ndarray]:
         """As `Tokenizer.encode_batch`."""
@@ -71,6 +78,7 @@ class Workers:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._folder.cleanup()
 
     def __enter__(self) -> "Workers":
         return self
@@ -93,10 +101,10 @@ def at_work(tokenizer: Tokenizer, workers: int | None = None) -> Iterator[Tokeni
 _own: list[Tokenizer] = []  # that of this process
 
 
-def _prepare(spec: str, packed: bytes | None) -> None:
+def _prepare(spec: str, predictor: Path | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the process that asks
     threadpool_limits(1)
-    _own.append(named(spec, None if packed is None else parse(packed, "the predictor")[0]))
+    _own.append(named(spec, None if predictor is None else load_predictor(predictor)))
 
 
 def _encode(texts: list) -> list[np.ndarray]:
