@@ -162,7 +162,20 @@ def test_the_peer_that_decodes_has_the_same_logits():
     for attention in torch_peer.ATTENTIONS:
         found = torch_peer.Cached(config, params, attention).logits(ids)
         assert np.allclose(found, expected, rtol=1e-4, atol=1e-4)
-    assert len(compress._torch(config, 3)) == 3
+        whole = torch_peer.Network(config, params, attention).probabilities(ids)
+        assert np.allclose(whole[:, -1], compress.shares(expected), rtol=1e-4, atol=1e-4)
+    names = [name for name, _, _ in compress._torch(config, 3)]
+    assert [compress.AT_ONCE in name for name in names] == [False, False, False, True]
+    speed = {
+        f"{way} AC[v=256], {many}": 9.0 for way in ("encode", "decode") for many in ("3 at once", "one at a time")
+    }
+    ours, taken = list(speed), {("peak", compress.cores()): 1.0}
+    rows = compress._rows(config, speed | dict.fromkeys(names, 3.0), ours, 3, taken)
+    peers = {
+        way: [row["peer_name"] for row in rows if row["case"].startswith(way)] for way in ("encode", "decode")
+    }
+    assert [name for name in names if name in peers["encode"]] == names
+    assert [name for name in names if name in peers["decode"]] == names[:3]
 
 
 def test_the_flops_of_a_byte():

@@ -185,6 +185,22 @@ def test_what_delay_costs_is_the_committed_result():
     assert "is worth {} bits to a unigram\nmodel, where greedy's and delay's are worth {},".format(*held) in README
 
 
+def test_what_is_learned_of_decompressing_is_the_committed_result():
+    rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table5.json").read_text())["rows"]
+    own, ac, alone = (
+        next(row for row in rows if (row["tokenizer"], row["task"], row["size"]) == (*which, "small"))
+        for which in (
+            ("EqualInfoAC[b=16, v=256]", "decompress"),
+            ("AC[v=256]", "decompress"),
+            ("Bytes", "bytes alone"),
+        )
+    )
+    early = "({:.0f} % against {:.0f} %; of AC {:.0f} %)"
+    assert early.format(*(row["early_accuracy"] for row in (own, alone, ac))) in README
+    gain = own["late_accuracy"] - alone["late_accuracy"]
+    assert f"({gain:+.1f} points, p = {own['late_p']:.2f};" in README
+
+
 def test_what_was_not_shown_is_told():
     claims = json.loads((CHECKOUT / "data" / "results" / "laptop" / "ledger.json").read_text())["claims"]
     found = [claim["id"] for claim in claims if claim["verdict"] == "not at this scale"]
@@ -205,6 +221,7 @@ def test_how_fast_m2s_write_is_the_committed_result():
         ("EqualInfoAC[b=16, v=65k]", "windows with 65k ids {:.1f} and {:.1f} times"),
     ):
         assert sentence.format(times[name, "tiny"], times[name, "small"]) in README
+    assert all((row["times_bytes_by_m1"] or 0) < 1 for row in rows)  # "never ahead of bytes"
 
 
 def test_texts_are_those_of_the_committed_results():

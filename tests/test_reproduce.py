@@ -83,9 +83,9 @@ def largest(rows, name="figure1"):
     return max(row.get("square", 0) for row in rows[name])
 
 
-def claim(id, verdict=REPRODUCED, needs=("figure1",), trend=""):
+def claim(id, verdict=REPRODUCED, needs=("figure1",), trend="", caution=""):
     def judge(rows):
-        return Judgement(verdict, f"at most {largest(rows)}", trend)
+        return Judgement(verdict, f"at most {largest(rows)}", trend, caution)
 
     return Claim(id, "§9", f"claim {id} of a | toy", "81", f"{id}: reproduced if 9 or more", needs, judge)
 
@@ -106,7 +106,7 @@ def toys(tmp_path, monkeypatch):
         experiment("table8", OnRefused(8)),
     )
     claims = (
-        claim("C01"),
+        claim("C01", caution="nine is not much"),
         claim("C02", NOT_AT_THIS_SCALE, ("figure1", "figure2"), "rises from the smaller to the larger"),
         claim("C03", CONTRADICTED),
         claim("C04", needs=("figure1", "table8")),
@@ -283,6 +283,7 @@ def test_what_the_ledger_says_of_a_claim(made):
         "verdict": NOT_AT_THIS_SCALE,
         "rule": "C02: reproduced if 9 or more",
         "trend": "rises from the smaller to the larger",
+        "caution": "",
         "seeds": [4],
         "fewest_seeds": None,
         "seconds": 0.0,
@@ -298,6 +299,8 @@ def test_what_the_ledger_says_of_a_claim(made):
     text = (made / "LEDGER.md").read_text()
     assert "**Of 3 claims: 1 reproduced, 1 not at this scale, 1 contradicted.**" in text
     assert "| [C02](#c02) | §9 | claim C02 of a \\| toy | 81 | at most 9 | not at this scale |" in text
+    assert "| [C01](#c01) | §9 | claim C01 of a \\| toy | 81 | at most 9 | reproduced, with a caution |" in text
+    assert text.count("- Caution: nine is not much") == text.count("- Caution: ") == 1
     assert "- C04, claim C04 of a | toy: needs figure1, table8. Rule: C04: reproduced if" in text
     assert "- Picture: [Figure 1 and Table 7: a toy](figure1.png)" in text
     assert "runs of 0 s in sum, a process each, eiwref " in text

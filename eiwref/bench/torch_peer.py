@@ -31,14 +31,21 @@ class Network(torch.nn.Module):
         self._buckets = torch.from_numpy(distance_buckets(np.maximum(distances, 0)))
         self._masked = torch.full((config.context - 1, config.heads), float("-inf"))
 
+    @torch.inference_mode()
+    def probabilities(self, ids) -> np.ndarray:
+        """Those after each of ids (B, T) and all before it, (B, T, symbols)."""
+        return self._logits(torch.from_numpy(ids)).softmax(-1).numpy()
+
     def forward(self, ids, targets):
+        logits = self._logits(ids).flatten(0, 1)
+        log_z = torch.logsumexp(logits, dim=-1)
+        return functional.cross_entropy(logits, targets.flatten()) + self._config.z_loss * (log_z * log_z).mean()
+
+    def _logits(self, ids):
         x = functional.embedding(ids, self._weights["embedding/table"])
         for i in range(self._config.layers):
             x = self._block(x, lambda name, i=i: self._weights[f"blocks/{i}/{name}"])
-        logits = self._norm(x, self._weights["norm/gain"]) @ self._weights["output/weight"]
-        logits = logits.flatten(0, 1)
-        log_z = torch.logsumexp(logits, dim=-1)
-        return functional.cross_entropy(logits, targets.flatten()) + self._config.z_loss * (log_z * log_z).mean()
+        return self._norm(x, self._weights["norm/gain"]) @ self._weights["output/weight"]
 
     def _norm(self, x, gain):
         return functional.rms_norm(x, (self._config.d_model,), gain, NORM_EPSILON)

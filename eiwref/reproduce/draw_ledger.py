@@ -22,7 +22,7 @@ def ledger(data: dict) -> bytes:
     from matplotlib.figure import Figure
 
     rows = [{name: wrap(entry[name], letters) for name, _, _, letters in COLUMNS} for entry in data["claims"]]
-    heights = [(max(map(len, row.values())) + 0.7) * LINE for row in rows]
+    heights = [(max(2, *map(len, row.values())) + 0.7) * LINE for row in rows]
     height = HEAD + sum(heights) + 0.1
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes((0, 0, 1, 1))
@@ -39,6 +39,8 @@ def ledger(data: dict) -> bytes:
         axes.barh(middle, 0.12, tall, color=colour)
         axes.plot(VERDICT, middle, marker, color=colour, markersize=9)
         axes.text(VERDICT + 0.18, middle, entry["verdict"], va="center", fontsize=10.5, weight="bold")
+        if entry["caution"]:
+            axes.text(VERDICT + 0.18, middle + LINE, "with a caution", va="center", fontsize=9)
         axes.text(0.28, middle, entry["id"], va="center", fontsize=11, weight="bold")
         for name, _, left, _ in COLUMNS:
             axes.text(left, middle, "\n".join(row[name]), va="center", fontsize=10, linespacing=1.15)

@@ -138,12 +138,15 @@ def markdown(ledger: dict) -> str:
         "",
         page.made_on(ledger["settings"]),
         "",
+        "A verdict is what a claim's rule gives. A *caution*, below with the rule, says what it does not show.",
+        "",
         "| | where | the paper says | its value | ours | verdict |",
         "|---|---|---|---|---|---|",
     ]
     for entry in claims:
         link = f"[{entry['id']}](#{entry['id'].lower()})"
-        cells = [link, *(page.plain(entry[name]) for name in ("where", "claim", "paper", "ours", "verdict"))]
+        cells = [link, *(page.plain(entry[name]) for name in ("where", "claim", "paper", "ours"))]
+        cells.append(f"{entry['verdict']}, with a caution" if entry["caution"] else entry["verdict"])
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
     if others:
