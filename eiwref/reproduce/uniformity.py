@@ -132,6 +132,7 @@ def _figure(number: int, title: str, estimate: str, form: str, what: str, draw: 
         jobs=lambda scale: [Uniformity(name, scale.partitions) for name in STREAMS],
         rows=_rows,
         units={
+            "tokenizer": "whose ids' bits these are; of gzip without header and checksum",
             "kind": "n-grams overlap, tokens stand end to end",
             "n": "bits in each",
             "count": "how many are counted in the least of the parts",
