@@ -158,6 +158,13 @@ def test_the_speed_of_neural_compression_is_the_committed_result():
     assert f"({sharded['decode']:.2f} times) ([data]" in README
 
 
+def test_what_a_byte_costs_is_the_committed_result():
+    rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "flops.json").read_text())["rows"]
+    for size in ("25m", "2b"):
+        shown = [f"{row['mflops']:.1f} ({row['mflops_with_softmax']:.1f})" for row in rows if row["size"] == size]
+        assert f"| {size} | {' | '.join(shown)} |" in README
+
+
 def test_what_delay_costs_is_the_committed_result():
     table = json.loads((CHECKOUT / "data" / "results" / "laptop" / "table17.json").read_text())
     bits, unigram = (
