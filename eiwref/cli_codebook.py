@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 import eiwref
 from eiwref import files
-from eiwref.cli_options import count, report
+from eiwref.cli_options import check_out, count, report
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import environment
@@ -23,9 +23,12 @@ def add_commands(add: Callable, texts: dict) -> None:
     about = "write the windows of 16 bits of a predictor to a file, so that they need no predictor"
     command = add("codebook", _codebook, about)
     command.add_argument("texts", **texts | {"nargs": "*", "help": "with --rounds: like those to be encoded"})
-    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    command.add_argument("-o", "--out", required=True, metavar="FILE", help="to write to")
     command.add_argument(
-        "--windows", choices=(StopCell.name, likeliest.Likeliest.name), default=StopCell.name, help="default: stop"
+        "--windows",
+        choices=(StopCell.name, likeliest.Likeliest.name),
+        default=StopCell.name,
+        help="stop: those of EqualInfoAC; likeliest: the texts that windows most likely hold (default: stop)",
     )
     command.add_argument(
         "--rounds", type=count, metavar="N", help="of windows=likeliest: so often count how the texts go on"
@@ -34,7 +37,7 @@ def add_commands(add: Callable, texts: dict) -> None:
 
 
 def _codebook(options) -> int:
-    files.check_writable(options.out)
+    check_out(options, *options.texts, options.held_out)
     if bool(options.texts) != bool(options.rounds) or (options.rounds and options.windows == StopCell.name):
         raise EiwrefError("codebook: texts, --rounds and --windows likeliest go together")
     m1 = eiwref.load_predictor(options.predictor) if options.predictor else eiwref.default_predictor()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from eiwref import backend, files
-from eiwref.cli_options import add_backend, count, print_json
+from eiwref.cli_options import add_backend, check_out, count, print_json
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import environment
@@ -22,14 +22,18 @@ OPTIONS = {
 def add_command(add: Callable) -> None:
     """Give the parser its `fit`; `add` adds all others."""
     command = add("fit", _fit, "count a text and write a predictor or a subword model", predictor=False)
-    command.add_argument("kind", choices=tuple(OPTIONS))
+    command.add_argument(
+        "kind",
+        choices=tuple(OPTIONS),
+        help="unigram: frequencies alone; ngram: what follows the last few bytes; subword: SentencePiece's pieces",
+    )
     command.add_argument(
         "texts",
         nargs="+",
         metavar="TEXT",
         help="files, folders, C4's *.json.gz, builtin:train or builtin:held-out; named twice it counts twice",
     )
-    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    command.add_argument("-o", "--out", required=True, metavar="FILE", help="to write to, for --predictor FILE")
     command.add_argument("--order", type=int, help="bytes of context of an n-gram (default: 3)")
     command.add_argument("--precision", type=int, help="bits of its frequencies (default: 16)")
     command.add_argument(
@@ -53,7 +57,7 @@ def _fit(options) -> int:
 
     xp = backend.array_module(options.backend)
     settings = _settings(options)
-    files.check_writable(options.out)
+    check_out(options, *options.texts)
     documents, tallies = sources.counted(options.texts)
     texts = tqdm(documents, desc="documents", unit="", disable=None)
     if options.kind == "unigram":

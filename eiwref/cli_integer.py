@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import eiwref
 from eiwref import files
-from eiwref.cli_options import report
+from eiwref.cli_options import check_out, report
 from eiwref.corpus import sources
 from eiwref.errors import PredictorError
 from eiwref.experiments.result import environment
@@ -18,13 +18,13 @@ def add_commands(add: Callable, texts: dict) -> None:
     command = add("quantise", _quantise, "make an M1 that computes in exact integers from a trained one", False)
     command.add_argument("model", metavar="M1", help="made by eiwref train m1")
     command.add_argument("texts", **texts | {"help": "like those it was trained on, named as for fit"})
-    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    command.add_argument("-o", "--out", required=True, metavar="FILE", help="to write to, for --predictor FILE")
 
     add("doctor", _doctor, "does this machine decode what others encoded? exit code 1 if it does not", False)
 
 
 def _quantise(options) -> int:
-    files.check_writable(options.out)
+    check_out(options, options.model, *options.texts)
     m1 = eiwref.load_predictor(options.model)
     if not isinstance(m1, Network):
         raise PredictorError(f"{options.model}: is no M1 in floats, expected one made by eiwref train m1")

@@ -5,7 +5,9 @@ import os
 import sys
 
 import eiwref
-from eiwref import backend
+from eiwref import backend, files
+from eiwref.corpus import sources
+from eiwref.errors import EiwrefError
 from eiwref.predictors.store import Stored
 
 
@@ -22,13 +24,16 @@ def _number(kind: type, name: str, allowed):
     return parse
 
 
-count = _number(int, "positive integer", lambda value: value > 0)
+count = _number(int, "positive integer below 2^63", lambda value: 0 < value < 1 << 63)
 seed = _number(int, "integer from 0 on", lambda value: value >= 0)
 positive = _number(float, "positive number", lambda value: 0 < value < float("inf"))
 
 
 def add_tokenizer(command, **more) -> None:
-    command.add_argument("--tokenizer", metavar="SPEC", help="such as 'EqualInfoAC[b=32, v=256]'", **more)
+    shown = more.pop("shown", None) or f"default: {more['default']}"
+    command.add_argument(
+        "--tokenizer", metavar="SPEC", help=f"such as 'EqualInfoAC[b=32, v=256]', see README ({shown})", **more
+    )
 
 
 def add_backend(command) -> None:
@@ -44,6 +49,14 @@ def add_seed(command) -> None:
 def predictor_of(options) -> Stored | None:
     """The one named with --predictor; None stands for the one that travels with the package."""
     return None if options.predictor is None else eiwref.load_predictor(options.predictor)
+
+
+def check_out(options, *read: str | None) -> None:
+    """Before long work: raise `EiwrefError` unless --out can be written to, and is none of what is read."""
+    files.check_writable(options.out)
+    for name in read:
+        if name is not None and sources.reads(name, options.out):
+            raise EiwrefError(f"{options.out}: is to be read, name another file to write to")
 
 
 def print_json(data: dict) -> None:

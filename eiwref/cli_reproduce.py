@@ -89,6 +89,8 @@ def _reproduce(options) -> int:
             if experiment.name in results:
                 result = results[experiment.name]
                 print(f"{result.title}\n\n{show.table(*page.table(experiment, result.rows))}\n")
+        if results:
+            print(f"{page.made_on(next(iter(results.values())).settings)}\n")
         _show_claims(claims)
         if stale or others:
             print(f"left out, of another version, scale, text or M1: {', '.join([*stale, *others])}")
@@ -116,9 +118,12 @@ def _judge(results: dict[str, Result], out: Path) -> tuple[list[dict], list[str]
 
 def _show_claims(claims: list[dict]) -> None:
     if claims:
-        columns = ("id", "verdict", "claim", "paper", "ours")
-        lines = [[entry[name] for name in columns] for entry in claims]
+        columns = ("claim", "paper", "ours")
+        lines = [[entry["id"], ledger.verdict_of(entry), *(entry[name] for name in columns)] for entry in claims]
         print(f"{show.table(['', 'verdict', 'the paper says', 'its value', 'ours'], lines)}\n")
+        for entry in claims:
+            if entry["caution"]:
+                print(f"{entry['id']}, caution: {entry['caution']}\n")
 
 
 def _redraw(options, out: Path) -> int:
@@ -127,6 +132,7 @@ def _redraw(options, out: Path) -> int:
     if options.json:
         print(json.dumps(found | {"left_out": others}, indent=1))
         return 0
+    print(f"{page.made_on(found['settings'])}\n")
     _show_claims(found["claims"])
     if others:
         print(f"left out, of another version: {', '.join(f'{name}.json' for name in others)}")
@@ -164,14 +170,15 @@ def _bytes_per_token(options, scale, out: Path) -> Callable[[str], float | None]
 
 
 def _material(options, scale, out: Path) -> Material:
-    work, given = str(make_folder(options.work or out / "work")), (options.text, options.held_out)
+    given = options.text, options.held_out
+    if scale.name != "smoke" and None in given:
+        raise EiwrefError(f"reproduce: scale {scale.name} needs text, name it with --text and --held-out")
+    work = str(make_folder(options.work or out / "work"))
     m1 = options.predictor or store.DEFAULT
     if scale.name == "smoke":
         excerpts = [[excerpt(split, Path(work), size)] for split, size in EXCERPTS.items()]
         given = [own or little for own, little in zip(given, excerpts, strict=True)]
         m1 = options.predictor or str(data_path("m1-tiny.safetensors"))
-    if None in given:
-        raise EiwrefError(f"reproduce: scale {scale.name} needs text, name it with --text and --held-out")
     return Material(*map(tuple, given), m1, work)
 
 

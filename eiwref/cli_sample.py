@@ -13,6 +13,7 @@ from eiwref import backend, cli_networks, generate
 from eiwref.cli_options import add_backend, add_seed, count, predictor_of, report
 from eiwref.errors import ModelError
 from eiwref.m2 import M2, text_of
+from eiwref.nn import memory
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.network import Network
 from eiwref.show import escaped
@@ -42,13 +43,17 @@ def _sample(options) -> int:
     m2 = _load(options.model, predictor_of(options), backend.array_module(options.backend))
     choice = generate.Choice(options.temperature, options.top_k, options.top_p)
     prompt = streaming.opening(m2.tokenizer, os.fsencode(options.prompt))
+    _check_memory(m2, options.samples)
     rngs = np.random.default_rng(options.seed).spawn(options.samples)
     alone = options.samples == 1 and not options.json
     steps = generate.texts(m2, rngs, options.tokens, prompt, choice)
     bar = tqdm(steps, total=options.tokens + 2, desc="tokens", unit="", disable=True if alone else None)
     display = _Display() if alone else None
     seconds, began = 0.0, time.perf_counter()
-    before = options.samples * len(text_of(m2.tokenizer, prompt)[0])
+    told = len(text_of(m2.tokenizer, prompt)[0])
+    before, left = options.samples * told, len(os.fsencode(options.prompt)) - told
+    if left:
+        print(f"eiwref: the last {left} bytes of the prompt fill no token and are left out", file=sys.stderr)
     for step, written in enumerate(bar):
         if step == 0:  # nothing is made up yet
             began = time.perf_counter()
@@ -87,9 +92,20 @@ def _load(path: str, predictor: Predictor | None, xp) -> M2:
         return model
     if not isinstance(model, Network):
         raise ModelError(
-            f"{path}: is an M1 in integers, expected an M2 or an M1 of train m1, as those are made of"
+            f"{path}: is an M1 in integers, which writes nothing; name an M2, or the M1 of train m1 behind it"
         )
     return generate.over_bytes(model, xp)
+
+
+def _check_memory(m2: M2, samples: int) -> None:
+    """Refuse more texts at once than keys, values and logits have room for."""
+    config, there = m2.network.config, memory.available()
+    each = 4 * (2 * config.layers * config.context * config.d_model + 4 * config.symbols)
+    if there is not None and samples * each > there:
+        raise ModelError(
+            f"{samples:,} texts at once need some {samples * each / 1e9:,.0f} GB, and {there / 1e9:.0f} GB are "
+            "available: ask for fewer"
+        )
 
 
 def _shown(text: bytes) -> str:

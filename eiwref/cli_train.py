@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 import eiwref
 from eiwref import backend, files
-from eiwref.cli_options import count, positive, predictor_of, report, seed
+from eiwref.cli_options import check_out, count, positive, predictor_of, report, seed
 from eiwref.corpus import sources, tokens
 from eiwref.errors import EiwrefError, ModelError
 from eiwref.experiments.result import environment
@@ -42,15 +42,15 @@ NUMBERS = (
     ("context", 128, "positions"),
     ("batch", 16, "sequences a step"),
     ("steps", 300, "steps"),
-    ("warm-up", 30, "steps until the learning rate is whole; the paper has 10000"),
 )
+WARM_UP = 30
 
 
 def add_commands(add: Callable, texts: dict) -> None:
     """Give the parser its `shards` and `train`; `add` adds all others, `texts` says how a TEXT is named."""
     command = add("shards", _shards, "tokenize text, more than fits into memory, into a folder for eiwref train")
     command.add_argument("texts", **texts)
-    command.add_argument("-o", "--out", required=True, metavar="FOLDER")
+    command.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for the tokens, a new one")
     _add_tokenizer(command, "default: EqualInfoAC[b=16, v=65k]; for an M1 give Bytes", DEFAULT_SPEC)
     command.add_argument(
         "--threads", type=count, metavar="N", help="cores for tokenizers that take a network (default: all)"
@@ -59,7 +59,7 @@ def add_commands(add: Callable, texts: dict) -> None:
     command = add("train", _train, "train a byte model M1 (a predictor), or an M2 on a tokenizer's ids")
     command.add_argument("kind", choices=("m1", "m2"))
     command.add_argument("texts", **texts | {"help": "as for fit, or one folder made by eiwref shards"})
-    command.add_argument("-o", "--out", required=True, metavar="FILE")
+    command.add_argument("-o", "--out", required=True, metavar="FILE", help="for the trained network")
     _add_tokenizer(command, "of an M2, default: the folder's, or EqualInfoAC[b=16, v=65k]", None)
     command.add_argument(
         "--size", choices=tuple(sizes.SIZES), default="small", help="3m and larger: the paper's (default: small)"
@@ -68,6 +68,11 @@ def add_commands(add: Callable, texts: dict) -> None:
         command.add_argument(f"--{name}", type=count, help=f"{text} (default: as --size has it)")
     for name, default, text in NUMBERS:
         command.add_argument(f"--{name}", type=count, default=default, help=f"{text} (default: {default})")
+    command.add_argument(
+        "--warm-up",
+        type=count,
+        help=f"steps until the learning rate is whole; the paper has 10000 (default: a tenth, {WARM_UP} at most)",
+    )
     command.add_argument("--from", dest="initial", metavar="FILE", help="of an M1: begin with the weights of FILE")
     command.add_argument(
         "--starts",
@@ -127,13 +132,14 @@ def _train(options) -> int:
     if options.optimizer != "adamw" and options.learning_rate is not None:
         raise EiwrefError(f"train: --learning-rate is of adamw, {options.optimizer} has a schedule of its own")
     xp = backend.array_module(options.backend)
-    files.check_writable(options.out)
+    check_out(options, *options.texts, options.held_out, options.initial)
     if options.folder is not None:
         files.make_folder(options.folder)
     tokenizer, stream = _tokens(options)
     config = _config(options, tokenizer.vocab_size + 1)
     rate = options.learning_rate or LEARNING_RATE
-    plan = Plan(options.steps, options.batch, options.optimizer, rate, options.warm_up, options.seed)
+    warm_up = options.warm_up or min(WARM_UP, max(1, options.steps // 10))
+    plan = Plan(options.steps, options.batch, options.optimizer, rate, warm_up, options.seed)
     workers = _workers(options)
     network, (held_out, measured_on) = Transformer(config, xp), _held_out(options, tokenizer)
     initial, book = _initial(options, config), _book(options)

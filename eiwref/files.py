@@ -28,7 +28,13 @@ def _reading(path: str | Path) -> Iterator[BinaryIO]:
 def read_bytes(path: str | Path, limit: int | None = None) -> bytes:
     """The file's bytes, or its first `limit`; an `EiwrefError` that says why where there are none."""
     with _reading(path) as stream:
-        return stream.read(-1 if limit is None else limit)
+        if limit is None:
+            return stream.read()
+        pieces = []
+        while limit > 0 and (piece := stream.read(min(limit, PIECE_BYTES))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
 
 
 def read_pieces(path: str | Path) -> Iterator[bytes]:
@@ -49,10 +55,7 @@ def write_pieces(path: str | Path, pieces: Iterable[bytes]) -> int:
     Returns how many bytes it wrote. An `EiwrefError` or interrupt in `pieces` goes through, and nothing is left
     behind. A link is followed to its file; a pipe or a device gets its bytes once the last piece has come.
     """
-    target = os.path.realpath(path)
-    if os.path.isdir(target):
-        raise EiwrefError(f"{path}: is a folder, expected a file name to write to")
-    is_device = os.path.exists(target) and not os.path.isfile(target)
+    target, is_device = _target(path)
     temporary, written = None, 0
     try:
         handle, temporary = tempfile.mkstemp(dir=None if is_device else os.path.dirname(target), prefix=".eiwref-")
@@ -78,12 +81,18 @@ def write_pieces(path: str | Path, pieces: Iterable[bytes]) -> int:
             Path(temporary).unlink(missing_ok=True)
 
 
+def _target(path: str | Path) -> tuple[str, bool]:
+    """(where the bytes go, links followed; whether that is a pipe or a device, which may have no name but this)"""
+    if os.path.isdir(path):
+        raise EiwrefError(f"{path}: is a folder, expected a file name to write to")
+    is_device = os.path.exists(path) and not os.path.isfile(path)
+    return (str(path) if is_device else os.path.realpath(path)), is_device
+
+
 def check_writable(path: str | Path) -> None:
     """Raise what `write_pieces` would, before the long work whose result is to be written."""
-    target = os.path.realpath(path)
-    if os.path.isdir(target):
-        raise EiwrefError(f"{path}: is a folder, expected a file name to write to")
-    if os.path.exists(target) and not os.path.isfile(target):
+    target, is_device = _target(path)
+    if is_device:
         return
     try:
         with tempfile.TemporaryFile(dir=os.path.dirname(target)):

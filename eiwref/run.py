@@ -93,6 +93,8 @@ class Folder:
             except (ValueError, TypeError, RecursionError):
                 raise ModelError(f"{config}: is not the settings of a run, or is damaged") from None
             checkpoint.compare(found, self._about, f"{config}: is of another run")
+        elif resume:
+            say(f"{path}: there is no run to go on with yet, so one begins")
 
     def newest(self, network: Transformer, optimizer) -> checkpoint.Checkpoint | None:
         """The newest checkpoint that is whole, None where none was written yet.

@@ -3,6 +3,8 @@
 The paper's Figures 2 (windows) and 9 (which text each token has a hand in).
 """
 
+from tqdm import tqdm
+
 from eiwref.coding.bits import Bits
 from eiwref.tokenizers.equal_info import EqualInfo
 
@@ -12,11 +14,11 @@ PLAIN = "\x1b[0m"
 
 def describe(tokenizer: EqualInfo, data: bytes) -> list[dict]:
     """One dict a window: where it is, its text, its bits, and its tokens with the text each touches."""
-    windows = list(tokenizer.scheme.segment(data))
+    rows, scheme = [], tokenizer.by_table(len(data))
+    windows = list(scheme.segment(data))
     ids = tokenizer.join(windows).tokens(tokenizer.token_bits)
-    window_bits, token_bits = tokenizer.scheme.window_bits, tokenizer.token_bits
-    rows, scheme = [], tokenizer.scheme
-    for index, window in enumerate(windows):
+    window_bits, token_bits = scheme.window_bits, tokenizer.token_bits
+    for index, window in enumerate(tqdm(windows, desc="windows", unit="", disable=None, delay=1)):
         text = data[window.start : window.end]
         ranges = scheme.bit_ranges(text)
         tokens = []

@@ -229,3 +229,53 @@ def test_a_megabyte_of_one_byte_and_of_random_bytes(here, capsys, spec, name):
     data = b"a" * 1_000_000 if name == "same" else random.Random(0).randbytes(1_000_000)
     (here / name).write_bytes(data)
     assert run(capsys, "verify", name, "--tokenizer", spec)[0] == 0
+
+
+def test_what_is_read_is_not_written_over(here, capsys):
+    before = (here / "text").read_bytes()
+    for command in (
+        ["fit", "ngram", "text"],
+        ["encode", "text"],
+        ["train", "m1", "text"],
+        ["train", "m1", "builtin:held-out", "--held-out", "text"],
+        ["quantise", "m1", "text"],
+    ):
+        sentence = "text: is to be read, name another file to write to"
+        assert sentence in refused(capsys, *command, "-o", "text"), command
+    assert (here / "text").read_bytes() == before
+
+
+def test_a_pipe_gets_the_file_alone(here):
+    command = [sys.executable, "-m", "eiwref"]
+    (here / "short").write_bytes(b"a few words")
+    done = subprocess.run([*command, "encode", "short", "-o", "/dev/stdout"], capture_output=True, check=True)
+    (here / "packed").write_bytes(done.stdout)
+    done = subprocess.run([*command, "decode", "packed", "-o", "/dev/stdout"], capture_output=True, check=True)
+    assert done.stdout == b"a few words"
+    assert b"11 bytes from" in done.stderr
+
+
+def test_counts_have_an_end(here, capsys):
+    assert "positive integer below 2^63" in refused(capsys, "verify", "text", "--limit", str(1 << 63))
+    assert run(capsys, "verify", "text", "--limit", str((1 << 63) - 1), "--tokenizer", "Bytes")[0] == 0
+
+
+def test_windows_by_table_are_the_schemes(here, capsys):
+    """Of the M1 that travels with it, and of one whose tree is not at hand."""
+    text = "The windows of a text are the same."
+    for spec in ("EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=16, v=65k]", "EqualInfoAC[b=24, v=65k]"):
+        for predictor in ("m1", "ngram"):
+            out = run(capsys, "windows", text, "--tokenizer", spec, "--predictor", predictor, "--json")[1]
+            rows = json.loads(out)["windows"]
+            tokenizer = eiwref.tokenizer(spec, eiwref.shipped(predictor))
+            cut = list(tokenizer.scheme.segment(text.encode()))
+            assert [(row["start"], row["end"], int(row["bits"], 2)) for row in rows] == cut
+            ids = tokenizer.encode(text)
+            assert {token["id"] for row in rows for token in row["tokens"]} == set(ids.tolist())
+            shown = run(capsys, "windows", text, "--tokenizer", spec, "--predictor", predictor)[1]
+            assert f"{len(text)} bytes, {len(rows)} windows, {len(ids)} tokens" in shown
+            spans = [tokenizer.scheme.bit_ranges(row["text"].encode()) for row in rows]
+            first = [next(i for i, (_, high) in enumerate(span) if high > 0) for span in spans]
+            assert all(
+                row["tokens"][0]["text"].startswith(row["text"][i]) for row, i in zip(rows, first, strict=True)
+            )

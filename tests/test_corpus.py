@@ -103,6 +103,32 @@ def test_what_cannot_be_read_is_refused_and_not_left_out(tmp_path):
         list(sources.documents(tmp_path))
 
 
+def test_a_runs_folder_is_no_text(tmp_path):
+    for name in ("log.jsonl", "config.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(CorpusError, match="is the folder of a training run, where text is expected"):
+        list(sources.documents(tmp_path))
+
+
+def test_what_a_source_reads(tmp_path):
+    (tmp_path / "d").mkdir()
+    for name in ("d/a", "b", "c.json.gz"):
+        (tmp_path / name).write_bytes(b"x")
+    os.symlink(tmp_path / "b", tmp_path / "link")
+
+    def reads(source, path):
+        return sources.reads(source if ":" in source[:9] else str(tmp_path / source), str(tmp_path / path))
+
+    assert reads("d", "d/a")
+    assert reads("b", "b")
+    assert reads("b", "link")
+    assert reads("c.json.gz@0:1", "c.json.gz")
+    assert not reads("d", "b")
+    assert not reads("d", "d/new")
+    assert not reads("b", "d/a")
+    assert not reads("builtin:train", "b")
+
+
 def test_a_text_has_a_name():
     with pytest.raises(CorpusError, match="a text without a name"):
         list(sources.documents(""))
@@ -135,9 +161,9 @@ def test_a_part_of_a_file_is_named_by_its_documents(tmp_path):
     assert part("0:2") + part("2:") == part(":") == list(sources.documents(path))
     assert part(":1") == [b"one"]
     for ends, found in (
-        ("1:1", "no document lies"),
-        ("0:4", "has 3 documents, expected 4"),
-        ("3:", "expected more"),
+        ("1:1", "of 1:1 the end must be above the beginning"),
+        ("0:4", "has 3 documents, too few for 0:4"),
+        ("3:", "too few for 3:$"),
     ):
         with pytest.raises(CorpusError, match=found):
             part(ends)

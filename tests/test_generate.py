@@ -281,6 +281,16 @@ def test_the_command_writes_from_m1_and_m2(here, capsys):  # noqa: F811
     narrow = ["sample", "m2", "--json", "--prompt", "The text", "--temperature", "0", "--tokens", "9"]
     found = json.loads(run(capsys, *narrow)[1])
     assert found["prompt_tokens"] > 0
+    code, out, err = run(
+        capsys, "sample", "m2", "--prompt", "The tex", "--tokens", "2", "--temperature", "0", "--json"
+    )
+    made = text_of(
+        m2_of("EqualInfoAC[b=16, v=256]").tokenizer, streaming.opening(M2.load("m2").tokenizer, b"The tex")
+    )
+    assert code == 0
+    assert f"the last {7 - len(made[0])} bytes of the prompt fill no token and are left out" in err
+    assert json.loads(out)["samples"][0]["text"].startswith(made[0].decode())
+    assert "GB are available: ask for fewer" in refused(capsys, "sample", "m2", "--samples", "1000000000")
     stream = ["sample", "ac", "--json", "--prompt", "The text of a prompt", "--tokens", "1"]
     m2_of("AC[v=256]").save("ac")
     # What the prompt's own tokens say was not made up, though the last of it is settled later.

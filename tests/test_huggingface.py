@@ -49,7 +49,7 @@ def test_files_of_the_library(tmp_path):
     assert again.encode("Text in, text out.").ids == OURS.encode("Text in, text out.").tolist()
 
 
-@pytest.mark.parametrize("spec", ["EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=32, v=65k]"])
+@pytest.mark.parametrize("spec", ["EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=32, v=65k]", "AC[v=256]", "Bytes"])
 def test_only_whole_windows_can_be_words(spec):
     with pytest.raises(SpecError, match=r"expected EqualInfoAC\[b=16, v=65k\]"):
         to_json(eiwref.tokenizer(spec))

@@ -112,7 +112,9 @@ def test_bad_input_gets_one_sentence(here, capsys):  # noqa: F811
         capsys, "train", "m1", "short", "-o", "m1"
     )
     train = ["train", "m1", "text", "-o", "m1"]
-    assert "heads divide d_model" in refused(capsys, *train, "--d-model", "10", "--heads", "3")
+    assert "heads must divide d_model, found 3 heads and a d_model of 10" in refused(
+        capsys, *train, "--d-model", "10", "--heads", "3"
+    )
     assert "positive number" in refused(capsys, *train, "--learning-rate", "nan")
     assert "an M1 reads bytes" in refused(capsys, *train, "--tokenizer", "Bytes")
     assert "is of adamw" in refused(capsys, *train, "--optimizer", "adafactor", "--learning-rate", "0.1")

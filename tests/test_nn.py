@@ -250,7 +250,7 @@ def test_bad_input_is_refused(rng, xp):
     _, past = network.step(params, ids)
     with pytest.raises(ModelError, match="25 positions are more than the context"):
         network.step(params, ids[:, :5], past)
-    with pytest.raises(ModelError, match="heads divide d_model"):
+    with pytest.raises(ModelError, match="heads must divide d_model"):
         Config(symbols=5, d_model=10, heads=3, layers=1, d_mlp=4, context=8)
 
 

@@ -124,6 +124,7 @@ def test_a_claim_is_asked_for_by_its_id(toys, capsys):
     assert re.search(r"^C02 +not at this scale +claim C02 of a \| toy +81 +at most 9$", out, re.M)
     assert out.endswith("written: out\n")
     assert "C04" not in out
+    assert "these figures mean nothing" in out
     names = [path.name for path in (toys / "out").iterdir()]
     results = [f"figure{number}.{kind}" for number in (1, 2) for kind in ("json", "md")]
     assert sorted(names) == sorted(
@@ -181,6 +182,8 @@ def test_results_of_another_scale_or_text_are_left_out(toys, capsys):
     (toys / "text").write_bytes(b"text of one's own to learn from, and some more of it")
     run(capsys, "reproduce", "figure2", "--out", "out", "--jobs", "1", "--text", "text")
     code, out, _ = run(capsys, "reproduce", "C01", "--out", "out", "--jobs", "1")
+    assert re.search(r"^C01 +reproduced, with a caution +claim C01", out, re.M)
+    assert "C01, caution: nine is not much\n" in out
     assert code == 0
     (said,) = re.findall(r"^left out, of another version, scale, text or M1: (.*)$", out, re.M)
     assert "figure2.json" in said

@@ -482,6 +482,10 @@ def test_killed_twenty_times(here, capsys):  # noqa: F811
 def test_the_command(here, capsys):  # noqa: F811
     small = ["--d-model", "8", "--heads", "1", "--layers", "1", "--context", "16", "--batch", "2", "--steps", "6"]
     train_m1 = ["train", "m1", "text", "-o", "m1", *small, "--threads", "1"]
+    begun = command(capsys, *train_m1, "--run", "new", "--resume")
+    assert begun[0] == 0
+    assert "new: there is no run to go on with yet, so one begins" in begun[2]
+    assert json.loads((here / "new" / "config.json").read_text())["warm_up"] == 1  # a tenth of 6 steps
     assert "name its folder with --run" in refused(capsys, *train_m1, "--resume")
     code, out, _ = command(
         capsys, *train_m1, "--run", "r", "--held-out", "text", "--evaluate-every", "4", "--json"

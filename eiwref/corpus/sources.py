@@ -45,6 +45,8 @@ def documents(source: str | Path) -> Iterator[bytes]:
     path = Path(source)
     if holds_tokens(path):
         raise CorpusError(f"{path}: holds tokens, made by eiwref shards, where text is expected")
+    if (path / "log.jsonl").exists() and (path / "config.json").exists():
+        raise CorpusError(f"{path}: is the folder of a training run, where text is expected")
     if os.path.isdir(path):
         files = list(_files_below(path))
         if not files:
@@ -92,6 +94,17 @@ def describe(source: str | Path) -> dict:
     return seen.as_dict()
 
 
+def reads(source: str, path: str) -> bool:
+    """Whether the file at `path` is one that `source` names."""
+    part = PART.match(source)
+    named = Path(part[1] if part else source)
+    if source.startswith(BUILTIN) or not (named.exists() and os.path.isfile(path)):
+        return False
+    return (
+        Path(path).resolve().is_relative_to(named.resolve()) if named.is_dir() else os.path.samefile(named, path)
+    )
+
+
 def holds_tokens(path: str | Path) -> bool:
     """Whether shards of tokens stand there (see `tokens`), and no text."""
     return next(Path(path).glob(SHARDS), None) is not None
@@ -119,7 +132,7 @@ def _part(path: Path, begin: int, end: int | None) -> Iterator[bytes]:
     """Lines `begin` to `end` - 1, all of which must be there."""
     read = 0
     if end is not None and end <= begin:
-        raise CorpusError(f"{path}: no document lies from {begin} to {end - 1}")
+        raise CorpusError(f"{path}: of {begin}:{end} the end must be above the beginning")
     for text in _json_lines(path):
         if end is not None and read >= end:
             return
@@ -127,9 +140,7 @@ def _part(path: Path, begin: int, end: int | None) -> Iterator[bytes]:
             yield text
         read += 1
     if read <= begin or (end is not None and read < end):
-        raise CorpusError(
-            f"{path}: has {read} documents, expected {'more than ' + str(begin) if end is None else end}"
-        )
+        raise CorpusError(f"{path}: has {read} documents, too few for {begin}:{'' if end is None else end}")
 
 
 def _json_lines(path: Path) -> Iterator[bytes]:

@@ -120,6 +120,8 @@ def write(
     if tokens:
         shards.append(_write_shard(folder, len(shards), np.concatenate(waiting), ends))
     if not shards or not sum(tally.bytes for _, tally in tallies):
+        for number in range(len(shards)):
+            (folder / _shard_name(number)).unlink()
         raise CorpusError(f"{', '.join(sources)}: there is no text")
     manifest = {
         "format": FORMAT,

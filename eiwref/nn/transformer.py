@@ -33,8 +33,12 @@ class Config:
         sizes = (self.symbols, self.d_model, self.heads, self.layers, self.d_mlp, self.context)
         if not all(isinstance(size, int) for size in sizes):
             raise ModelError(f"sizes must be integers, found {self}")
-        if self.layers > 1000 or min(sizes) < 1 or self.d_model % self.heads:
-            raise ModelError(f"sizes must be positive, at most 1000 layers, heads divide d_model, found {self}")
+        if self.layers > 1000 or min(sizes) < 1:
+            raise ModelError(f"sizes must be positive, and at most 1000 layers, found {self}")
+        if self.d_model % self.heads:
+            raise ModelError(
+                f"heads must divide d_model, found {self.heads} heads and a d_model of {self.d_model}"
+            )
 
     @property
     def start(self) -> int:

@@ -146,7 +146,7 @@ def markdown(ledger: dict) -> str:
     for entry in claims:
         link = f"[{entry['id']}](#{entry['id'].lower()})"
         cells = [link, *(page.plain(entry[name]) for name in ("where", "claim", "paper", "ours"))]
-        cells.append(f"{entry['verdict']}, with a caution" if entry["caution"] else entry["verdict"])
+        cells.append(verdict_of(entry))
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
     if others:
@@ -177,6 +177,11 @@ def markdown(ledger: dict) -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def verdict_of(entry: dict) -> str:
+    """A claim's verdict, and whether a caution belongs to it."""
+    return f"{entry['verdict']}, with a caution" if entry["caution"] else entry["verdict"]
 
 
 def _seeds(entry: dict) -> str:

@@ -31,7 +31,11 @@ def to_json(tokenizer: EqualInfo) -> str:
 
     `tokenizer`: EqualInfoAC[b=16, v=65k], one window a token; raises `SpecError` for others.
     """
-    if not tokenizer.has_codebook or tokenizer.token_bits != tokenizer.scheme.window_bits:
+    if (
+        not isinstance(tokenizer, EqualInfo)
+        or not tokenizer.has_codebook
+        or tokenizer.token_bits != tokenizer.scheme.window_bits
+    ):
         raise SpecError(f"{tokenizer.spec} has no codebook of tokens, expected EqualInfoAC[b=16, v=65k]")
     spelled = byte_alphabet()
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eiwref.errors import PredictorError, SpecError
 from eiwref.files import read_bytes
-from eiwref.predictors.base import LIMIT
+from eiwref.predictors.base import LIMIT, Predictor
 from eiwref.predictors.book import Book
 from eiwref.predictors.store import Stored, default_predictor, parse, shipped
 from eiwref.predictors.subword import VOCABULARIES as PIECES
@@ -104,6 +104,8 @@ def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
         raise PredictorError(
             f"{canonical}: {str(predictor)!r} is a name, pass what eiwref.load_predictor makes of it"
         )
+    if not isinstance(predictor, Predictor | Subword | Book | None):
+        raise PredictorError(f"{canonical}: needs a predictor, found {type(predictor).__name__}")
     if isinstance(predictor, Subword) != (name == "SentencePiece") or (isinstance(predictor, Book) and not listed):
         needed = "a predictor of bytes, not a subword model or a codebook"
         if name == "SentencePiece":
