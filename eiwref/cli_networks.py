@@ -24,7 +24,7 @@ from eiwref.tokenizers.workers import at_work
 
 M1_SPECS = ("AC[v=256]", *(f"EqualInfoAC[b={bits}, v=65k]" for bits in (16, 32, 64, 128)))
 MODEL = "made by eiwref train; an M1 too"
-BAR = partial(tqdm, unit="", disable=None)
+BAR = partial(tqdm, desc="texts", unit="", disable=None)
 
 
 def add_command(add: Callable, texts: dict) -> None:

@@ -69,9 +69,18 @@ def report(options, found: dict) -> int:
         print_json(found)
         return 0
     for name, value in found.items():
-        if name not in ("samples", "environment"):
-            print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
+        if name not in ("samples", "environment") and value != "":
+            print(f"{name}: {_plain(value)}")
     return 0
+
+
+def _plain(value) -> str:
+    """A figure, or several with their names, for people."""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(own)}" for name, own in value.items())
+    return "; ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
 def has_colour() -> bool:

@@ -29,7 +29,7 @@ from eiwref.tokenizers.workers import at_work
 from eiwref.windows import teach
 from eiwref.windows.codebook import Codebook
 
-BAR = partial(tqdm, unit="", disable=None)
+BAR = partial(tqdm, desc="texts", unit="", disable=None)
 DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
 LEARNING_RATE = 3e-3
 
