@@ -213,6 +213,14 @@ def test_what_was_not_shown_is_told():
     found = [claim["id"] for claim in claims if claim["verdict"] == "not at this scale"]
     assert f"Not at this scale: {', '.join(found)}; " in README
     assert [claim["id"] for claim in claims if claim["verdict"] == "contradicted"] == ["C27"]
+    rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "figure3.json").read_text())["rows"]
+    larger = {row["tokenizer"]: row for row in rows if row["size"] == "small"}
+    windows, ac, static = (larger[name] for name in ("EqualInfoAC[b=16, v=256]", "AC[v=256]", "StaticAC[v=256]"))
+    assert f"{windows['bits_per_byte']:.3f} bits/byte where a unigram model has {windows['unigram']:.3f}" in README
+    shown = [f"{row[name]:.3f}" for row in (ac, static) for name in ("bits_per_byte", "uniform")]
+    assert "({}\nbits/byte and {}, {} and {}, v=256)".format(*shown) in README
+    coded = [row for row in rows if row["tokenizer"].startswith(("AC[", "StaticAC["))]
+    assert all(min(row["each"]) > 0.999 * row["uniform"] for row in coded)
 
 
 def test_how_fast_m2s_write_is_the_committed_result():
