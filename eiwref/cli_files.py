@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 import eiwref
 from eiwref import files, show
-from eiwref.cli_options import add_tokenizer, check_out, count, has_colour, predictor_of, print_json
+from eiwref.cli_options import add_tokenizer, count, has_colour, predictor_of, print_json
 from eiwref.corpus import sources
 from eiwref.errors import EiwrefError, SpecError
 from eiwref.experiments.result import environment
@@ -70,7 +70,7 @@ def _windows(options) -> int:
 
 
 def _encode(options) -> int:
-    check_out(options, options.file)
+    files.check_writable(options.out)
     tokenizer = eiwref.tokenizer(options.tokenizer, predictor_of(options))
     with _Source(options.file, "encode") as source:
         written = files.write_pieces(options.out, container.pack_pieces(tokenizer, source))
@@ -79,7 +79,7 @@ def _encode(options) -> int:
 
 def _decode(options) -> int:
     """The text has its name only once its SHA-256 was right."""
-    check_out(options, options.file)
+    files.check_writable(options.out)
     with _Source(options.file, "decode") as source:
         tokenizer, texts = container.unpack_pieces(source, predictor_of(options), options.file)
         written = files.write_pieces(options.out, texts)

@@ -132,7 +132,7 @@ def _train(options) -> int:
     if options.optimizer != "adamw" and options.learning_rate is not None:
         raise EiwrefError(f"train: --learning-rate is of adamw, {options.optimizer} has a schedule of its own")
     xp = backend.array_module(options.backend)
-    check_out(options, *options.texts, options.held_out, options.initial)
+    check_out(options, *options.texts, options.held_out)
     if options.folder is not None:
         files.make_folder(options.folder)
     tokenizer, stream = _tokens(options)

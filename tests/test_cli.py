@@ -235,7 +235,6 @@ def test_what_is_read_is_not_written_over(here, capsys):
     before = (here / "text").read_bytes()
     for command in (
         ["fit", "ngram", "text"],
-        ["encode", "text"],
         ["train", "m1", "text"],
         ["train", "m1", "builtin:held-out", "--held-out", "text"],
         ["quantise", "m1", "text"],

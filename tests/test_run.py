@@ -518,6 +518,7 @@ def test_the_command(here, capsys):  # noqa: F811
 def test_an_m1_goes_on_from_another_at_the_starts_of_windows(here, capsys):  # noqa: F811
     """Stopped and gone on with too, to the same bits; what is named must fit."""
     small = ["--d-model", "16", "--heads", "2", "--layers", "1", "--context", "32", "--batch", "4"]
+    small += ["--warm-up", "30"]
     train, book = ["train", "m1", "text", *small, "--threads", "1"], str(data_path("codebook.safetensors"))
     assert command(capsys, *train, "-o", "first", "--steps", "80", "--learning-rate", "0.02")[0] == 0
     further = [*train, "--from", "first", "--starts", book, "--steps", "12", "--checkpoint-every", "5"]
