@@ -45,7 +45,7 @@ def add_commands(add: Callable) -> None:
         default="ngram, which is quick",
     )
     command.add_argument("files", nargs="+", metavar="FILE", help="or builtin:held-out")
-    add_tokenizer(command, action="append", shown="several may be named; default: all 37")
+    add_tokenizer(command, action="append", shown="several may be named; default: all of the paper's")
     command.add_argument("--limit", type=count, metavar="BYTES", help="only the first BYTES of each file")
 
 

@@ -100,6 +100,7 @@ def _load(path: str, predictor: Predictor | None, xp) -> M2:
 def _check_memory(m2: M2, samples: int) -> None:
     """Refuse more texts at once than keys, values and logits have room for."""
     config, there = m2.network.config, memory.available()
+    # Bytes of a text: keys, values, and logits with what is made of them to draw from.
     each = 4 * (2 * config.layers * config.context * config.d_model + 4 * config.symbols)
     if there is not None and samples * each > there:
         raise ModelError(

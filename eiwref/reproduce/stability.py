@@ -29,8 +29,7 @@ SENTENCE = (  # the paper's, so that figures can be compared
 AC, WINDOWS, WINDOWS_65K = "AC[v=256]", "EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=16, v=65k]"
 WORD = re.compile(rb"[A-Za-z]+")
 DOCUMENTS, DOCUMENT = 20, 1024  # how many of how many bytes, as in the paper
-SHOWN_TOKENS = 2
-SHOWN_WINDOWS = 8  # of each token at each place, in the short table
+SHOWN_TOKENS, SHOWN_WINDOWS = 2, 8  # the most frequent ones, and windows of each at each place in the short table
 STABLE_BYTES, STABLE_TIMES = 1.25, 4.0
 WORDS = 3_000  # of which some are drawn
 
@@ -130,6 +129,9 @@ class Meanings(Job):
         }
 
 
+MEANINGS = Meanings(WINDOWS, DOCUMENTS, DOCUMENT)
+
+
 def shared(groups: list[list[bytes]]) -> float:
     """How many bytes two texts of a group begin with in common, the mean over pairs of unlike texts of a group.
 
@@ -194,19 +196,15 @@ def _window_rows(scale: Scale, grid: Grid) -> list[dict]:
     return rows
 
 
-def _meanings() -> Meanings:
-    return Meanings(WINDOWS, DOCUMENTS, DOCUMENT)
-
-
 def _few_rows(scale: Scale, grid: Grid) -> list[dict]:
-    found = grid.result(_meanings())
+    found = grid.result(MEANINGS)
     more = [{"windows": found["windows"], "shared": found["shared"][row["place"] - 1]} for row in found["tokens"]]
     rows = _meaning_rows(found, lambda texts: texts[:SHOWN_WINDOWS])
     return [row | own for row, own in zip(rows, more, strict=True)]
 
 
 def _all_rows(scale: Scale, grid: Grid) -> list[dict]:
-    return _meaning_rows(grid.result(_meanings()), lambda texts: sorted(set(texts)))
+    return _meaning_rows(grid.result(MEANINGS), lambda texts: sorted(set(texts)))
 
 
 def _meaning_rows(found: dict, chosen: Callable[[list[str]], list[str]]) -> list[dict]:
@@ -334,7 +332,7 @@ EXPERIMENTS = (
     Experiment(
         names=("table8",),
         title="What a token means at the first and at the second place of a window",
-        jobs=lambda scale: [_meanings()],
+        jobs=lambda scale: [MEANINGS],
         rows=_few_rows,
         units={
             "token": "the tokens of most occurrences",
@@ -360,7 +358,7 @@ EXPERIMENTS = (
     Experiment(
         names=("table14",),
         title="All texts of windows in which a token stands first or second",
-        jobs=lambda scale: [_meanings()],
+        jobs=lambda scale: [MEANINGS],
         rows=_all_rows,
         units={"count": "windows in which it stands there", "texts": TEXTS},
         columns=(

@@ -120,7 +120,10 @@ class EqualInfo(Tokenizer):
         return Codebook.of(self._shipped) if self._shipped is not None else Codebook.grow(self.scheme)
 
     def by_table(self, size: int) -> Scheme:
-        """The scheme, or if the codebook pays for so many bytes of text the same windows by table."""
+        """The scheme, or if the codebook pays for so many bytes of text the same windows by table.
+
+        `Likeliest` walks any codebook, that of stop cells too.
+        """
         return Likeliest(self.codebook, self.scheme.window_bits) if self._codebook_pays(size) else self.scheme
 
     def compress(self, data):
