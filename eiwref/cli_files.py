@@ -5,7 +5,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from hashlib import sha256
 
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from eiwref.experiments.result import environment
 from eiwref.tokenizers import container
 
 DEFAULT_SPEC = "EqualInfoAC[b=16, v=65k]"
+BLOCK_BAR = partial(tqdm, desc="block", unit="", unit_scale=True, leave=False, disable=None, delay=1)
 
 
 def add_commands(add: Callable) -> None:
@@ -73,7 +75,9 @@ def _encode(options) -> int:
     files.check_writable(options.out)
     tokenizer = eiwref.tokenizer(options.tokenizer, predictor_of(options))
     with _Source(options.file, "encode") as source:
-        written = files.write_pieces(options.out, container.pack_pieces(tokenizer, source))
+        written = files.write_pieces(
+            options.out, source.done(container.pack_pieces(tokenizer, source, bar=BLOCK_BAR))
+        )
     return _written(options, tokenizer.spec, source.bytes, written)
 
 
@@ -81,13 +85,13 @@ def _decode(options) -> int:
     """The text has its name only once its SHA-256 was right."""
     files.check_writable(options.out)
     with _Source(options.file, "decode") as source:
-        tokenizer, texts = container.unpack_pieces(source, predictor_of(options), options.file)
-        written = files.write_pieces(options.out, texts)
+        tokenizer, texts = container.unpack_pieces(source, predictor_of(options), options.file, BLOCK_BAR)
+        written = files.write_pieces(options.out, source.done(texts))
     return _written(options, tokenizer.spec, source.bytes, written)
 
 
 class _Source:
-    """A file's pieces, counted, with a bar for those who have waited a second."""
+    """A file's pieces, counted, with a bar of what is done (not of what was read) after a second."""
 
     def __init__(self, path: str, what: str):
         self.path = path
@@ -103,9 +107,14 @@ class _Source:
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in files.read_pieces(self.path):
-            yield piece
             self.bytes += len(piece)
-            self.bar.update(len(piece))
+            yield piece
+
+    def done(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """What is made of the pieces; when a part has come, all that was read for it is done."""
+        for part in parts:
+            self.bar.update(self.bytes - self.bar.n)
+            yield part
 
 
 def _written(options, spec: str, read: int, written: int) -> int:

@@ -285,7 +285,7 @@ def test_blocks_that_change_places_are_found():
 def test_a_decoder_that_computes_otherwise_is_found(monkeypatch):
     """An M1 in floating point on another machine, say: the checksums are right and the text is not."""
     packed = in_blocks("Bytes", TEXT)
-    monkeypatch.setattr(Bytes, "decompress", lambda self, data, max_bytes=None: data[::-1])
+    monkeypatch.setattr(Bytes, "decompress", lambda self, data, max_bytes=None, bar=iter: data[::-1])
     assert "the text's SHA-256 is" in refusal(packed)
 
 
@@ -491,6 +491,34 @@ def test_a_bar_is_for_terminals(here, capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     assert main(["encode", "text", "-o", "t.eiw", *PLAIN]) == 0
     assert ("encode: 100%" in capsys.readouterr().err) == terminal
+
+
+def test_a_bar_shows_what_is_done_and_not_what_was_read(here, monkeypatch):
+    """Two blocks, which the second bar goes through one by one."""
+    told, blocks = [], []
+
+    def watched(parts):
+        blocks.append(len(parts))
+        return iter(parts)
+
+    def update(bar, n=1):
+        told.append(n)
+        return tqdm.update(bar, n)
+
+    monkeypatch.setattr(cli_files, "tqdm", type("Told", (tqdm,), {"update": update}))
+    monkeypatch.setattr(cli_files, "BLOCK_BAR", watched)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    text = (b"abc " * BLOCK_BYTES)[: BLOCK_BYTES + 5]
+    with open("long", "wb") as file:
+        file.write(text)
+    assert main(["encode", "long", "-o", "l.eiw", "--tokenizer", "StaticAC[v=256]"]) == 0
+    assert blocks == [BLOCK_BYTES, 5]
+    assert sum(told) == len(text)
+    assert max(told) >= BLOCK_BYTES  # not before the first block was through
+    blocks.clear()
+    assert main(["decode", "l.eiw", "-o", "l"]) == 0
+    assert len(blocks) == 2
+    assert sum(blocks) < os.path.getsize("l.eiw")
 
 
 def test_a_source_that_cannot_be_read_is_named(here, capsys):

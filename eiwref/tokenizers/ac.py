@@ -41,12 +41,13 @@ class StreamCoding(Tokenizer):
     def model(self):
         return self._model.inner
 
-    def compress(self, data):
-        return self._spell(stream.encode(self.coder.Encoder(), self._model, data))
+    def compress(self, data, bar=iter):
+        return self._spell(stream.encode(self.coder.Encoder(), self._model, bar(data)))
 
     def encode_batch(self, texts, bar=iter):
         if not self._model.inner.batched:
-            return super().encode_batch(texts, bar)
+            each, inside = (iter, bar) if len(texts) == 1 else (bar, iter)  # of one text, its bytes
+            return [self.compress(as_bytes(text), inside).tokens(self.token_bits) for text in each(texts)]
         end = [self._model.symbols - 1]
         symbols = [np.append(np.frombuffer(as_bytes(text), dtype=np.uint8), end) for text in texts]
         total = 1 << self._model.precision
@@ -59,8 +60,8 @@ class StreamCoding(Tokenizer):
             ids.append(self._spell(encoder.finish()).tokens(self.token_bits))
         return ids
 
-    def decompress(self, data, max_bytes=None):
-        symbols, length = stream.decode(self.coder.Decoder(self._code(data)), self._model, max_bytes)
+    def decompress(self, data, max_bytes=None, bar=iter):
+        symbols, length = stream.decode(self.coder.Decoder(bar(self._code(data))), self._model, max_bytes)
         self._check_end(data, length)
         return bytes(symbols)
 

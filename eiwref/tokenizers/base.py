@@ -49,8 +49,8 @@ class Tokenizer(ABC):
         """The text as bits."""
 
     @abstractmethod
-    def decompress(self, data: bytes, max_bytes: int | None = None) -> bytes:
-        """The text from the bits and the padding of the last token.
+    def decompress(self, data: bytes, max_bytes: int | None = None, bar=iter) -> bytes:
+        """The text from the bits and the padding of the last token. `bar` as in `encode_batch`, where it is slow.
 
         Raises `CodeError` if no text has these bits, or rather than return more than `max_bytes` bytes.
         """

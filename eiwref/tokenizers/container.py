@@ -75,10 +75,13 @@ def unpack(packed: bytes, predictor: Predictor | Subword | None = None, name: st
     return b"".join(texts), reader.spec
 
 
-def pack_pieces(tokenizer: Tokenizer, pieces: Iterable[bytes], block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+def pack_pieces(
+    tokenizer: Tokenizer, pieces: Iterable[bytes], block_bytes: int = BLOCK_BYTES, bar=iter
+) -> Iterator[bytes]:
     """The parts of an `.eiw` file, end to end, of a text that comes in pieces of any size.
 
-    Raises `ContainerError` at the first block that the tokenizer's code does not give back.
+    `bar` as in `Tokenizer.encode_batch`, around each block. Raises `ContainerError` at the first block that the
+    tokenizer's code does not give back.
     """
     if not 1 <= block_bytes <= BLOCK_BYTES:
         raise ContainerError(f"blocks of {block_bytes} bytes are not possible, expected 1 to {BLOCK_BYTES}")
@@ -89,7 +92,7 @@ def pack_pieces(tokenizer: Tokenizer, pieces: Iterable[bytes], block_bytes: int 
     sha256, blocks = hashlib.sha256(), 0
     while text := source.take(block_bytes):
         # As a batch of one, so that the predictor's work is shared within the block where it can be.
-        (ids,) = tokenizer.encode_batch([text])
+        (ids,) = tokenizer.encode_batch([text], bar)
         # Greedy windows lose text, and what a file holds must come out of it again.
         if not tokenizer.lossless and tokenizer.decode_bytes(ids) != text:
             raise ContainerError(
@@ -105,17 +108,18 @@ def pack_pieces(tokenizer: Tokenizer, pieces: Iterable[bytes], block_bytes: int 
 
 
 def unpack_pieces(
-    pieces: Iterable[bytes], predictor: Predictor | Subword | None = None, name: str = "data"
+    pieces: Iterable[bytes], predictor: Predictor | Subword | None = None, name: str = "data", bar=iter
 ) -> tuple[Tokenizer, Iterator[bytes]]:
     """(tokenizer, the text's blocks) of an `.eiw` file that comes in pieces of any size.
 
-    `name` is what errors call the file. Raises `ContainerError`, at once or from the iterator, if the file is
-    damaged, cut or extended, or was made with another predictor than `predictor` (unless given, whichever of the
-    shipped ones it names). The text is the right one only if the iterator has come to its end.
+    `name` is what errors call the file; `bar` as in `pack_pieces`. Raises `ContainerError`, at once or from the
+    iterator, if the file is damaged, cut or extended, or was made with another predictor than `predictor` (unless
+    given, whichever of the shipped ones it names). The text is the right one only if the iterator has come to its
+    end.
     """
     source = _Source(pieces, name)
     reader, block_bytes = _header(source, predictor)
-    return reader, _texts(source, reader, block_bytes)
+    return reader, _texts(source, reader, block_bytes, bar)
 
 
 class _Source:
@@ -200,7 +204,7 @@ def _header(source: _Source, predictor: Predictor | Subword | None) -> tuple[Tok
     return reader, block_bytes
 
 
-def _texts(source: _Source, reader: Tokenizer, block_bytes: int) -> Iterator[bytes]:
+def _texts(source: _Source, reader: Tokenizer, block_bytes: int, bar) -> Iterator[bytes]:
     """The text of each block, then the footer."""
     sha256, blocks, length = hashlib.sha256(), 0, 0
     while True:
@@ -218,7 +222,7 @@ def _texts(source: _Source, reader: Tokenizer, block_bytes: int) -> Iterator[byt
         ids = source.exactly(count * reader.token_bits // 8, "a block")
         source.check("the block")
         try:
-            text = reader.decompress(ids, max_bytes=size)
+            text = reader.decompress(ids, max_bytes=size, bar=bar)
         except EiwrefError as error:
             source.refuse(ids_at, str(error))
         if len(text) != size:

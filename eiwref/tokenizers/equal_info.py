@@ -134,9 +134,9 @@ class EqualInfo(Tokenizer):
         packed = b"".join(window.code.to_bytes(self.window_bytes, "big") for window in windows)
         return Bits(packed, 8 * len(packed))
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         text = bytearray()
-        for piece in self._texts(self.codes(data), len(data)):
+        for piece in self._texts(self.codes(data, bar), len(data)):
             text += piece
             if max_bytes is not None and len(text) > max_bytes:
                 raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
@@ -161,12 +161,12 @@ class EqualInfo(Tokenizer):
             scheme = scheme.after(text)
         return ranges
 
-    def codes(self, data: bytes) -> Iterator[int]:
+    def codes(self, data: bytes, bar=iter) -> Iterator[int]:
         """The windows' codes in turn; raises `CodeError` unless `data` is whole windows and the least padding."""
         count = len(data) // self.window_bytes
         packed = unpad(data, count * self.scheme.window_bits, self.token_bits).data
         size = self.window_bytes
-        return (int.from_bytes(packed[i * size : (i + 1) * size], "big") for i in range(count))
+        return (int.from_bytes(packed[i * size : (i + 1) * size], "big") for i in bar(range(count)))
 
     def decode_windows(self, ids) -> list[Decoded]:
         """The text of each window, and whether its code is one that a text has."""

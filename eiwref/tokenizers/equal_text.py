@@ -34,7 +34,7 @@ class EqualText(Tokenizer):
         bits = "".join(str(self.windows.encode(window)) for window in self.windows.cut(data))
         return Bits.from_int(int(bits, 2), len(bits))
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         text = bytearray()
         for window, _ in self._read(data):
             text += window.text

@@ -36,7 +36,7 @@ class Huffman(Tokenizer):
     def compress(self, data):
         return self._code.encode(data)
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         symbols, length = self._code.decode(data, max_bytes)
         unpad(data, length, self.token_bits)
         return bytes(symbols)

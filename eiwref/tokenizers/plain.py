@@ -22,7 +22,7 @@ class Bytes(Tokenizer):
     def compress(self, data):
         return Bits(data, 8 * len(data))
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         if max_bytes is not None and len(data) > max_bytes:
             raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")
         return data
@@ -46,7 +46,7 @@ class GZip(Tokenizer):
         packed = compressor.compress(data) + compressor.flush()
         return Bits(packed, 8 * len(packed))
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         text, rest = deflate.inflate(data, self.wbits, "gzip" if self.wbits == WRAPPED else "deflate", max_bytes)
         if max_bytes is not None and len(text) > max_bytes:
             raise CodeError(f"the text goes on after the {max_bytes} bytes that were declared")

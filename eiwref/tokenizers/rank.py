@@ -28,7 +28,7 @@ class Rank(Tokenizer):
     def compress(self, data):
         return rank.encode(self._model, data)
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         symbols, length = rank.decode(self._model, data, max_bytes)
         unpad(data, length, self.token_bits)
         return bytes(symbols)

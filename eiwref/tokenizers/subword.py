@@ -50,7 +50,7 @@ class SentencePiece(Tokenizer):
         packed = np.array(ids, dtype=f">u{ID_BITS // 8}").tobytes()
         return Bits(packed, 8 * len(packed))
 
-    def decompress(self, data, max_bytes=None):
+    def decompress(self, data, max_bytes=None, bar=iter):
         text = bytearray()
         for piece in self._pieces(data):
             text += piece
