@@ -98,7 +98,7 @@ FILES = {
         *("page", "claims", "judging", "entropy", "edits"),
         *("draw_pairs", "draw_scaling", "draw_tasks", "draw_text"),
         *("ratios", "round_trips", "stability", "uniformity", "price", "scaling", "scaling_claims", "variants"),
-        *("coder_tasks", "learning_ac", "positions", "spelling", "generation", "windows_m1"),
+        *("coder_tasks", "learning_ac", "longer", "positions", "spelling", "generation", "windows_m1"),
         *("cost", "registry", "draw_ledger", "ledger", ""),
     ],
     "bench": ["measure", "code", "generate", "tokenize", "torch_peer", "train", "compress", ""],

@@ -9,7 +9,7 @@ import pytest
 from eiwref.experiments import paper
 from eiwref.experiments.result import Result
 from eiwref.files import data_path
-from eiwref.reproduce import page, ratios, scaling, scaling_claims, variants
+from eiwref.reproduce import longer, page, ratios, scaling, scaling_claims, variants
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED
 from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.judging import gap_trend, overfitting, towards
@@ -18,13 +18,14 @@ from eiwref.reproduce.scales import SCALES
 from eiwref.reproduce.tokens import Tokens, Trimmed
 from eiwref.reproduce.trained import Trained
 
-EXPERIMENTS = (*scaling.EXPERIMENTS, *variants.EXPERIMENTS)
+EXPERIMENTS = (*scaling.EXPERIMENTS, *variants.EXPERIMENTS, *longer.EXPERIMENTS)
 CLAIMS = (*scaling_claims.CLAIMS, *variants.CLAIMS)
 RATIOS = {  # where Table 12 has none
     "EqualInfoAC[b=24, v=256]": 3.15,
     "EqualInfoAC[b=24, v=65k]": 6.30,
     "GZip[v=256, wrapper=no]": 2.24,
     "GZip[v=65k, wrapper=no]": 4.47,
+    "AC[v=2]": 5.49 / 8,
 }
 UNIGRAM = 0.98  # of uniform
 
@@ -39,7 +40,7 @@ def ratio(name):
 
 
 def uniform(name):
-    pieces = 15 if "Piece" in name else 16 if "65k" in name else 8
+    pieces = 15 if "Piece" in name else 16 if "65k" in name else 1 if "v=2]" in name else 8
     return pieces / ratio(name)
 
 
@@ -84,6 +85,8 @@ def of_the_paper(job):
     lookups = [(scaling.MAIN, size), ("Table 9", "403m"), ("Table 10", "25m"), ("Table 17", "25m")]
     if job.amount < SCALES["paper"].amount:
         lookups = [("Table 6", "byte")]
+    if name == "AC[v=2]":
+        return uniform(name)
     if "b=24" in name:
         return (1.47 + 2.05) / 2 if "256" in name else (1.25 + 1.95) / 2
     found = [paper.value(table, name, "bits_per_byte", case) for table, case in lookups]
@@ -150,6 +153,39 @@ def test_what_has_learned_nothing_reproduces_nothing(scale):
 
 def test_verdicts_of_the_papers_own_figures_need_hardly_a_caution(papers):
     assert {claim.id for claim in CLAIMS if claim.judge(papers).caution} == {"C26"}
+
+
+def of_a_late_world(known: float, ac: float):
+    """M2s know so much of 16-bit windows, and of AC, where they are given more text, and nothing before."""
+
+    def bits(job):
+        share = 1.0
+        if job.amount > SCALES["laptop"].amount and "65k" not in job.tokenizer:
+            share -= known if "b=16" in job.tokenizer else ac if "AC[v=256" in job.tokenizer else 0
+        return share * uniform(job.tokenizer) + 0.0001 * job.seed
+
+    return bits
+
+
+@pytest.mark.parametrize(
+    ("known", "ac", "verdicts"),
+    [
+        (0.1, 0.0, {"C01": REPRODUCED, "C02": REPRODUCED, "C03": REPRODUCED, "C09": REPRODUCED}),
+        (0.02, 0.0, dict.fromkeys(("C01", "C02", "C03", "C09"), NOT_AT_THIS_SCALE)),
+        (0.1, 0.3, {"C01": CONTRADICTED, "C02": CONTRADICTED, "C03": NOT_AT_THIS_SCALE, "C09": REPRODUCED}),
+        (0.1, 0.02, {"C01": NOT_AT_THIS_SCALE, "C02": NOT_AT_THIS_SCALE, "C09": REPRODUCED}),
+    ],
+)
+def test_more_text_is_judged_too(known, ac, verdicts):
+    """What is learned there alone is said to be; what should not be learned, must not be there either."""
+    rows = all_rows(SCALES["laptop"], of_a_late_world(known, ac))
+    for claim in CLAIMS:
+        if claim.id in verdicts:
+            found = claim.judge(rows)
+            assert found.verdict == verdicts[claim.id], (claim.id, found)
+            assert "given 24 million bytes" in found.value
+            assert ("given 24 million bytes" in found.caution) == (found.verdict == REPRODUCED)
+            assert "given 24 million bytes" in found.trend
 
 
 def test_windows_that_are_cheap_by_leaving_out_the_output_layer_do_not_beat_bytes(papers):

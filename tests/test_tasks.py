@@ -317,25 +317,32 @@ def test_texts_of_a_few_tokens_say_nothing_of_compressing():
 
 
 @pytest.mark.parametrize(
-    ("nats", "gain", "verdict"),
+    ("nats", "gain", "more_gain", "verdict"),
     [
-        ([0.6932, 0.6955], 0.11, REPRODUCED),
-        ([0.6932, 0.6955], 0.09, NOT_AT_THIS_SCALE),
-        ([0.6932, 0.6965], 0.11, NOT_AT_THIS_SCALE),
-        ([0.6965, 0.69], 0.09, CONTRADICTED),
+        ([0.6932, 0.6955, 0.6932], 0.11, 0.0, REPRODUCED),
+        ([0.6932, 0.6955, 0.6932], 0.09, 0.09, NOT_AT_THIS_SCALE),
+        ([0.6932, 0.6955, 0.6932], 0.09, 0.11, REPRODUCED),
+        ([0.6932, 0.6965, 0.6932], 0.11, 0.11, NOT_AT_THIS_SCALE),
+        ([0.6932, 0.6932, 0.6965], 0.11, 0.11, NOT_AT_THIS_SCALE),
+        ([0.6965, 0.69, 0.6932], 0.09, 0.0, CONTRADICTED),
+        ([0.6932, 0.6932, 0.69], 0.11, 0.11, CONTRADICTED),
     ],
 )
-def test_single_bits_are_judged(nats, gain, verdict):
-    sizes = {
-        "tokenizer": learning_ac.WINDOWS,
-        "unigram": 3.0,
-        "bits_per_byte": 3.0 - gain,
-        "curve": [[1.0, 3.0 - gain]],
-    }
-    rows = {"bits": [{"size": str(i), "nats": each} for i, each in enumerate(nats)]}
-    rows["figure3"] = [sizes | {"size": str(i)} for i in range(3)]
+def test_single_bits_are_judged(nats, gain, more_gain, verdict):
+    """Of two sizes, and of the larger once more, given more of them."""
+
+    def windows(gain):
+        bits = {"bits_per_byte": 3.0 - gain, "curve": [[1.0, 3.0 - gain]]}
+        return {"tokenizer": learning_ac.WINDOWS, "unigram": 3.0, "amount": 4e6, "unit": "bytes"} | bits
+
+    rows = {"bits": [{"size": str(i), "nats": each} for i, each in enumerate(nats[:2])]}
+    rows["figure3"] = [windows(gain) | {"size": str(i)} for i in range(3)]
     rows["figure3"][2]["bits_per_byte"] = 3.0  # of a size at which bits were not looked at
-    assert judged(learning_ac, rows, "C11").verdict == verdict
+    bits = {"tokenizer": learning_ac.BITS, "nats": nats[2], "bits_per_byte": 2.0, "amount": 4e6, "unit": "tokens"}
+    rows["longer"] = [each | {"size": "1"} for each in (windows(more_gain), bits)]
+    found = judged(learning_ac, rows, "C11")
+    assert found.verdict == verdict
+    assert bool(found.caution) == (verdict == REPRODUCED and gain < 0.1)
 
 
 @pytest.mark.parametrize(("own", "verdict"), [(43, REPRODUCED), (42, NOT_AT_THIS_SCALE), (30, CONTRADICTED)])

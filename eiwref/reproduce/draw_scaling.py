@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from eiwref.experiments.result import Result
 from eiwref.plots import BLUE, GREEN, ORANGE, RED, SKY, png
+from eiwref.reproduce.judging import LEARNED
 
 PURPLE, BLACK, GREY = "#CC79A7", "#000000", "#9A9A9A"
 FAMILIES = {  # colour, marker
@@ -128,6 +129,35 @@ def matched(result: Result) -> bytes:
     axes.margins(y=0.12)
     axes.set_title("What is equal decides what is best", fontsize=11)
     axes.grid(alpha=0.25, axis="y")
+    _legend(figure, axes)
+    return png(figure)
+
+
+def longer(result: Result) -> bytes:
+    """What M2 knows beyond its unigram model, on the way."""
+    figure = _figure(10, 5.4)
+    axes = figure.subplots()
+    axes.axhline(0, color=BLACK, linewidth=0.9, label="unigram")
+    axes.axhline(-LEARNED, color=GREY, linestyle="--", linewidth=0.9, label="below: learned, by the rules")
+    for row in result.rows:
+        name, seen = row["tokenizer"], row["bytes_seen"] or row["tokens_seen"]
+        colour, marker = _window(name) if "EqualInfo" in name else _family(name)
+        if name == "AC[v=2]":
+            colour, marker = BLACK, "."
+        points = [(share * seen, bits - row["unigram"]) for share, bits in row["curve"]]
+        if points:
+            every = max(1, len(points) // 8)
+            axes.plot(
+                *zip(*points, strict=True),
+                marker=marker,
+                color=colour,
+                markersize=6.5,
+                markevery=every,
+                label=_short(name),
+            )
+    _axes(axes, "bytes of text seen, again and again", "Given more text: windows, and AC beside them")
+    axes.xaxis.set_major_formatter(_si())
+    axes.set_ylabel("bits/byte less the unigram model's (lower is better)")
     _legend(figure, axes)
     return png(figure)
 
@@ -314,17 +344,24 @@ def _figure(width: float, height: float):
 
 def _axes(axes, x: str, title: str, is_log: bool = False) -> None:
     if is_log:
-        from matplotlib.ticker import EngFormatter, LogLocator
+        from matplotlib.ticker import LogLocator
 
         axes.set_xscale("log")
         low, high = axes.get_xlim()
         axes.xaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 500 else (1, 2, 5)))
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_major_formatter(_si())
         axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlabel(x)
     axes.set_ylabel(BITS)
     axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.25)
+
+
+def _si():
+    """Numbers as 6M, 250k."""
+    from matplotlib.ticker import EngFormatter
+
+    return EngFormatter(sep="")
 
 
 def _legend(figure, axes) -> None:

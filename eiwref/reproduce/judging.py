@@ -127,6 +127,27 @@ def own_trend(name: str, rows: list[dict]) -> str:
     return gap_trend(f"{name} less unigram", rows, flat)
 
 
+def windows_trend(name: str, first: list[dict], more: list[dict]) -> str:
+    """`own_trend`, and what more text makes of it."""
+    gaps = ", ".join(f"{row['bits_per_byte'] - row['unigram']:+.3f} ({row['size']})" for row in more)
+    return f"{own_trend(name, first)}; {given(more)} {gaps}"
+
+
+def given(rows: list[dict]) -> str:
+    """How much the runs of these rows saw, all as much."""
+    return f"given {rows[0]['amount'] / 1e6:g} million {rows[0]['unit']}"
+
+
+def late(name: str, first: list[dict], more: list[dict]) -> str:
+    """The caution that belongs to a claim which asks that a method be learned, where it took more text."""
+    if learned(*first) or not learned(*more):
+        return ""
+    return (
+        f"M2s over {name} have learned by the rule only where they were {given(more)}: one size, 256 ids; other "
+        f"runs ended before"
+    )
+
+
 def overfitting(*rows: dict) -> str:
     """Which M2s were better on the way than at their end by more than noise: the text was read too often."""
     found = []

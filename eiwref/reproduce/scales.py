@@ -26,6 +26,7 @@ class Scale:
     batch: int  # sequences
     unit: str  # what is equal for all methods, see `trained`
     amount: float  # of it
+    longer: float  # times that for methods of 256 ids, once more at the largest size
     subword: str  # the SentencePiece that is compared with
     few: int  # bytes of held-out text for what looks at each window by itself
     pairs: int  # sentences of the edit distances
@@ -62,6 +63,7 @@ SCALES = {
             batch=2,
             unit="bytes",
             amount=4_000,
+            longer=2,
             subword="SentencePiece[v=1k]",
             few=2_000,
             pairs=6,
@@ -80,6 +82,7 @@ SCALES = {
             batch=16,
             unit="bytes",
             amount=6e6,
+            longer=4,
             subword="SentencePiece[v=8k]",
             few=100_000,
             pairs=500,
@@ -98,6 +101,7 @@ SCALES = {
             batch=64,
             unit="tokens",
             amount=3e8,
+            longer=1,
             subword="SentencePiece[v=32k]",
             few=1_000_000,
             pairs=500,
@@ -116,6 +120,7 @@ SCALES = {
             batch=256,
             unit="tokens",
             amount=200_000 * 256 * 512,
+            longer=1,
             subword="SentencePiece[v=32k]",
             few=10_000_000,
             pairs=500,

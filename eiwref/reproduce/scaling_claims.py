@@ -11,6 +11,8 @@ from eiwref.reproduce.judging import (
     at_sizes,
     differ,
     gap_trend,
+    given,
+    late,
     learned,
     measured,
     only,
@@ -20,8 +22,10 @@ from eiwref.reproduce.judging import (
     sizes_of,
     towards,
     verdict,
+    windows_trend,
 )
 from eiwref.reproduce.scaling import AC, BYTES, GZIP, GZIP_65K, WINDOW, WINDOW_65K
+from eiwref.reproduce.statistics import mean
 
 NOTHING = 0.01  # of uniform bits/byte: who gains less than this has learned nothing
 SOMETHING = 0.03  # who gains more has learned
@@ -33,20 +37,26 @@ MANY = 0.1  # and the least that is much
 
 
 def _learns_nothing(rows: Rows, coder: str) -> Judgement:
-    rows = rows["figure3"]
-    methods = [sizes_of(rows, f"{coder}[v={v}]") for v in ("256", "65k")]
-    control = sizes_of(rows, WINDOW)
-    shares = [1 - bits / row["uniform"] for own in methods for row in own for bits in row["each"]]
-    means = [1 - row["bits_per_byte"] / row["uniform"] for own in methods for row in own]
+    methods = [sizes_of(rows["figure3"], f"{coder}[v={v}]") for v in ("256", "65k")]
+    more = sizes_of(rows["longer"], f"{coder}[v=256]")
+    control, longer = _controls(rows)
+    every = [row for own in (*methods, more) for row in own]
+    shares = [1 - bits / row["uniform"] for row in every for bits in row["each"]]
+    means = [1 - row["bits_per_byte"] / row["uniform"] for row in every]
     nothing = max(shares) <= NOTHING and min(shares) >= -LOST
-    is_learned = learned(*control)
     found = CONTRADICTED if max(means) > SOMETHING else NOT_AT_THIS_SCALE
-    if nothing and is_learned:
+    if nothing and (learned(*control) or learned(*longer)):
         found = REPRODUCED
     value = "; ".join(f"v={v} {at_sizes(own)} vs uniform {own[0]['uniform']:.3f}" for v, own in _named(methods))
-    value += f"; meanwhile {WINDOW} {at_sizes(control)} vs unigram {control[0]['unigram']:.3f}"
-    trend = own_trend(WINDOW, control)  # what is wanting, where nothing is learned
-    return Judgement(found, value, trend)
+    value += f"; meanwhile {WINDOW} {at_sizes(control)} vs unigram {control[0]['unigram']:.3f}; {given(more)}, "
+    value += f"v=256 {at_sizes(more)}, meanwhile {at_sizes(longer)}"
+    trend = windows_trend(WINDOW, control, longer)  # what is wanting, where nothing is learned
+    return Judgement(found, value, trend, late(WINDOW, control, longer) if found == REPRODUCED else "")
+
+
+def _controls(rows: Rows) -> list[list[dict]]:
+    """Windows that are to be learned while AC is not, in Figure 3 and given more text."""
+    return [sizes_of(rows[name], WINDOW) for name in ("figure3", "longer")]
 
 
 def _named(methods: list) -> list:
@@ -65,18 +75,21 @@ def _c02(rows: Rows) -> Judgement:
 
 @measured
 def _c03(rows: Rows) -> Judgement:
-    rows = rows["figure3"]
-    windows = sizes_of(rows, WINDOW)
-    large, ac = sizes_of(rows, WINDOW_65K), only(rows, AC)
-    is_learned = learned(*windows)
-    gains = [_gains(row) for row in (windows[0], ac)]
-    surely = differ(*gains)
+    windows, longer = _controls(rows)
+    large = sizes_of(rows["figure3"], WINDOW_65K)
+    gains = [[_gains(only(rows[name], each)) for each in (WINDOW, AC)] for name in ("figure3", "longer")]
+    holds = any(
+        learned(*own) and mean(window["each"]) > mean(ac["each"]) and differ(window, ac)
+        for own, (window, ac) in zip((windows, longer), gains, strict=True)
+    )
     value = (
         f"v=256 {at_sizes(windows)} vs uniform {windows[0]['uniform']:.3f}, unigram {windows[0]['unigram']:.3f}; "
         f"v=65k {at_sizes(large)} vs unigram {large[0]['unigram']:.3f}; gain over uniform beside AC's: "
-        f"{p_of(*gains)}"
+        f"{p_of(*gains[0])}; {given(longer)}, v=256 {at_sizes(longer)}, {p_of(*gains[1])}"
     )
-    return Judgement(verdict(is_learned and surely, windows), value, own_trend("v=256", windows))
+    found = verdict(holds, windows)
+    caution = late(WINDOW, windows, longer) if found == REPRODUCED else ""
+    return Judgement(found, value, windows_trend("v=256", windows, longer), caution)
 
 
 def _gains(row: dict) -> dict:
@@ -155,23 +168,33 @@ def _c08(rows: Rows) -> Judgement:
 
 @measured
 def _c09(rows: Rows) -> Judgement:
-    windows = _by_window(rows["figure5"])
-    ordered = list(windows.values())
-    steps = [
-        later["bits_per_token"] - row["bits_per_token"]
-        for own, longer in pairwise(ordered)
-        for row, later in zip(own, longer, strict=True)
-    ]
-    whole = [
-        last["bits_per_token"] - row["bits_per_token"] for row, last in zip(ordered[0], ordered[-1], strict=True)
-    ]
+    windows, longer = _by_window(rows["figure5"]), _by_window(rows["longer"])
+    first, last = windows[16], windows[128]
+    whole = _bits_above(last, first)
     found = CONTRADICTED if max(whole) < -CLEAR else NOT_AT_THIS_SCALE
-    if min(steps) >= -TIE and min(whole) > CLEAR and learned(*ordered[0]):
+    if _are_in_order(windows) or _are_in_order(longer):
         found = REPRODUCED
-    value = "; ".join(f"b={bits} {at_sizes(own, 'bits_per_token')}" for bits, own in windows.items())
-    shown = ", ".join(f"{gap:+.3f} ({row['size']})" for gap, row in zip(whole, ordered[0], strict=True))
+    value, more = (
+        "; ".join(f"b={bits} {at_sizes(own, 'bits_per_token')}" for bits, own in each.items())
+        for each in (windows, longer)
+    )
+    value = f"{value} bits/token; {given(longer[16])}: {more}"
+    shown = ", ".join(f"{gap:+.3f} ({row['size']})" for gap, row in zip(whole, first, strict=True))
     trend = f"b=128 less b=16, bits/token, by size: {shown}, {towards(whole)}"
-    return Judgement(found, f"{value} bits/token", f"{trend}; {own_trend('b=16', ordered[0])}")
+    caution = late("16-bit windows", first, longer[16]) if found == REPRODUCED else ""
+    return Judgement(found, value, f"{trend}; {windows_trend('b=16', first, longer[16])}", caution)
+
+
+def _are_in_order(windows: dict[int, list[dict]]) -> bool:
+    """Whether M2s have learned windows of 16 bits, and the longer windows are the more bits a token takes."""
+    ordered = list(windows.values())
+    steps = [gap for own, wider in pairwise(ordered) for gap in _bits_above(wider, own)]
+    return min(steps) >= -TIE and min(_bits_above(ordered[-1], ordered[0])) > CLEAR and learned(*ordered[0])
+
+
+def _bits_above(rows: list[dict], others: list[dict]) -> list[float]:
+    """Bits/token of each size over those of others."""
+    return [row["bits_per_token"] - other["bits_per_token"] for row, other in zip(rows, others, strict=True)]
 
 
 @measured
@@ -240,10 +263,10 @@ def _c26(rows: Rows) -> Judgement:
 
 
 NOTHING_RULE = (
-    "Reproduced if no M2, of either vocabulary, any size and any seed, is below uniform by more than 1 % or "
-    f"above it by more than 10 %, while {WINDOW} trained alike is below its unigram model by more than 0.1 "
-    "bits/byte at every size. Contradicted if the mean over seeds is below uniform by more than 3 % anywhere. "
-    "Else not at this scale."
+    "Reproduced if no M2, of either vocabulary, any size and any seed, nor one with 256 ids given more text, is "
+    f"below uniform by more than 1 % or above it by more than 10 %, while {WINDOW} trained alike is below its "
+    "unigram model by more than 0.1 bits/byte, at every size or given more text. Contradicted if the mean over "
+    "seeds is below uniform by more than 3 % anywhere. Else not at this scale."
 )
 CLAIMS = (
     Claim(
@@ -252,7 +275,7 @@ CLAIMS = (
         claim="M2 over text compressed by AC learns nothing beyond the uniform distribution",
         paper="1.46 bits/byte, uniform 1.46",
         rule=NOTHING_RULE,
-        needs=("figure3",),
+        needs=("figure3", "longer"),
         judge=_c01,
     ),
     Claim(
@@ -261,7 +284,7 @@ CLAIMS = (
         claim="M2 over StaticAC learns nothing either, so that it is the coding and not M1 that is hard",
         paper="4.61 bits/byte, uniform 4.62",
         rule=NOTHING_RULE,
-        needs=("figure3",),
+        needs=("figure3", "longer"),
         judge=_c02,
     ),
     Claim(
@@ -271,8 +294,8 @@ CLAIMS = (
         paper="0.94 bits/byte (2b, v=65k), uniform 3.01",
         rule=f"Reproduced if M2 over {WINDOW} is below its unigram model by more than 0.1 bits/byte at every "
         "size, and at the smallest gains more over uniform than M2 over AC[v=256] does, p < 0.05 over seeds "
-        "(Welch). " + LARGE_ONLY,
-        needs=("figure3",),
+        "(Welch); or if both are so given more text. " + LARGE_ONLY,
+        needs=("figure3", "longer"),
         judge=_c03,
     ),
     Claim(
@@ -324,9 +347,9 @@ CLAIMS = (
         paper="25m: 3.91, 7.15, 7.70, 7.88 of 8 bits/token (from Tables 12 and 15)",
         rule="Reproduced if, at v=256 and at every size, no longer window is below the next shorter by more than "
         "0.01 bits/token, b=128 is above b=16 by more than 0.1, and b=16 is below its unigram model by more than "
-        "0.1 bits/byte. Contradicted if b=128 is below b=16 by more than 0.1 bits/token at every size. Else not "
-        "at this scale.",
-        needs=("figure5",),
+        "0.1 bits/byte; or if all this is so given more text. Contradicted if b=128 is below b=16 by more than "
+        "0.1 bits/token at every size of Figure 5. Else not at this scale.",
+        needs=("figure5", "longer"),
         judge=_c09,
     ),
     Claim(
