@@ -7,6 +7,7 @@ from itertools import chain
 import eiwref
 from eiwref import show
 from eiwref.corpus import sources
+from eiwref.errors import EiwrefError
 
 
 def _code(options) -> dict:
@@ -74,6 +75,12 @@ def add_command(add: Callable) -> None:
 
 
 def _bench(options) -> int:
+    for given, name, takers in (
+        (options.texts, "TEXT", ("compress", "tokenize")),
+        (options.predictor, "--predictor", ("compress",)),
+    ):
+        if given and options.subject not in takers:
+            raise EiwrefError(f"bench {options.subject} takes no {name}; that is for bench {' and '.join(takers)}")
     found = SUBJECTS[options.subject](options)
     if options.json:
         print(json.dumps(found, indent=1))

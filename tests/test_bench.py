@@ -224,6 +224,19 @@ def test_the_command(no_peers, monkeypatch, capsys):
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        (["train", "some.txt"], "bench train takes no TEXT; that is for bench compress and tokenize"),
+        (["generate", "--predictor", "m1"], "bench generate takes no --predictor; that is for bench compress"),
+        (["tokenize", "--predictor", "m1"], "bench tokenize takes no --predictor; that is for bench compress"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(given, refused, capsys):
+    assert main(["bench", *given]) == 2
+    assert refused in capsys.readouterr().err
+
+
 def test_what_an_m2_writes_is_counted():
     found = generate.run("a command", size="tiny", context=8, tokens=4, batches=(1, 2), rounds=1)
     assert [row["unit"] for row in found["rows"]] == ["tokens/s", "bytes/s"] * 4
