@@ -142,8 +142,7 @@ def longer(result: Result) -> bytes:
     for row in result.rows:
         name, seen = row["tokenizer"], row["bytes_seen"] or row["tokens_seen"]
         colour, marker = _window(name) if "EqualInfo" in name else _family(name)
-        if name == "AC[v=2]":
-            colour, marker = BLACK, "."
+        colour, marker = {"AC[v=2]": (BLACK, "."), "AC[v=256]": (GREEN, "v")}.get(name, (colour, marker))
         points = [(share * seen, bits - row["unigram"]) for share, bits in row["curve"]]
         if points:
             every = max(1, len(points) // 8)

@@ -135,7 +135,8 @@ def windows_trend(name: str, first: list[dict], more: list[dict]) -> str:
 
 def given(rows: list[dict]) -> str:
     """How much the runs of these rows saw, all as much."""
-    return f"given {rows[0]['amount'] / 1e6:g} million {rows[0]['unit']}"
+    amount = rows[0]["amount"]
+    return f"given {f'{amount / 1e6:g} million' if amount >= 1e6 else f'{amount:,.0f}'} {rows[0]['unit']}"
 
 
 def late(name: str, first: list[dict], more: list[dict]) -> str:
