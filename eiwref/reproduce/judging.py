@@ -144,8 +144,8 @@ def late(name: str, first: list[dict], more: list[dict]) -> str:
     if learned(*first) or not learned(*more):
         return ""
     return (
-        f"M2s over {name} have learned by the rule only where they were {given(more)}: one size, 256 ids; other "
-        f"runs ended before"
+        f"M2s over {name} have learned by the rule only where they were {given(more)}: one size, 256 ids; all "
+        "other runs ended before that"
     )
 
 

@@ -181,7 +181,12 @@ def _c09(rows: Rows) -> Judgement:
     value = f"{value} bits/token; {given(longer[16])}: {more}"
     shown = ", ".join(f"{gap:+.3f} ({row['size']})" for gap, row in zip(whole, first, strict=True))
     trend = f"b=128 less b=16, bits/token, by size: {shown}, {towards(whole)}"
-    caution = late("16-bit windows", first, longer[16]) if found == REPRODUCED else ""
+    caution = ""
+    if found == REPRODUCED:
+        judged = windows if _are_in_order(windows) else longer
+        blank = [str(bits) for bits, own in judged.items() if all(_knows_nothing(row) for row in own)]
+        nothing = f"M2s have learned nothing of windows of {', '.join(blank)} bits, which so come to the same"
+        caution = "; ".join(filter(None, (late("16-bit windows", first, longer[16]), nothing if blank else "")))
     return Judgement(found, value, f"{trend}; {windows_trend('b=16', first, longer[16])}", caution)
 
 
@@ -190,6 +195,10 @@ def _are_in_order(windows: dict[int, list[dict]]) -> bool:
     ordered = list(windows.values())
     steps = [gap for own, wider in pairwise(ordered) for gap in _bits_above(wider, own)]
     return min(steps) >= -TIE and min(_bits_above(ordered[-1], ordered[0])) > CLEAR and learned(*ordered[0])
+
+
+def _knows_nothing(row: dict) -> bool:
+    return row["bits_per_byte"] >= row["uniform"]
 
 
 def _bits_above(rows: list[dict], others: list[dict]) -> list[float]:
