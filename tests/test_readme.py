@@ -219,6 +219,17 @@ def test_what_was_not_shown_is_told():
     assert f"{windows['bits_per_byte']:.3f} bits/byte where a unigram model has {windows['unigram']:.3f}" in README
 
 
+def test_what_short_pieces_are_worth_is_the_committed_result():
+    rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "short_m1.json").read_text())["rows"]
+    held = {
+        (piece, bits): sum(row[f"window_{bits}"] for row in rows if row["piece"] == piece)
+        for piece in (16, 128)
+        for bits in (16, 32, 64, 128)
+    }
+    gains = [f"{100 * (held[16, bits] / held[128, bits] - 1):+.1f}" for bits in (16, 32, 64, 128)]
+    assert "hold {}, {}, {} and {} % more text".format(*gains) in README
+
+
 def test_what_more_text_shows_is_the_committed_result():
     rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "longer.json").read_text())["rows"]
     found = {row["tokenizer"]: row for row in rows}
