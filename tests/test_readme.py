@@ -156,6 +156,8 @@ def test_the_speed_of_neural_compression_is_the_committed_result():
     sharded = {row["case"].split()[0]: row["ratio"] for row in rows if "shard" in row["peer_name"]}
     assert f"({sharded['encode']:.2f} times, if it shards the texts over Python threads)" in README
     assert f"({sharded['decode']:.2f} times) ([data]" in README
+    (at_once,) = (row["ratio"] for row in rows if "all positions at once" in row["peer_name"])
+    assert f"is ahead: ours is {at_once:.2f} times as fast" in README
 
 
 def test_what_a_byte_costs_is_the_committed_result():
