@@ -173,13 +173,18 @@ def test_every_way_gives_the_same(network, seed, batch, data):
 
 @pytest.mark.parametrize("rows", [1, 3, 1000])
 @pytest.mark.parametrize("scores", [1, 100, 1 << 30])
-def test_pieces_change_nothing(monkeypatch, rows, scores):
+@pytest.mark.parametrize("queries", [1, 2, 1000])
+def test_pieces_change_nothing(monkeypatch, rows, scores, queries):
+    """All at once, and behind a past."""
     config = Config(symbols=5, d_model=6, heads=2, layers=2, d_mlp=8, context=9)
     network, ids = IntegerTransformer(config, drawn(config, 1)), ids_for(config, 2, batch=4)
     expected, _ = network.step(ids)
     monkeypatch.setattr(integer, "ROWS", rows)
     monkeypatch.setattr(integer, "SCORES", scores)
+    monkeypatch.setattr(integer, "QUERIES", queries)
     np.testing.assert_array_equal(network.step(ids)[0], expected)
+    _, past = network.step(ids[:, :2])
+    np.testing.assert_array_equal(network.step(ids[:, 2:], past)[0], expected[:, 2:])
 
 
 def test_a_past_stays_valid_when_its_text_goes_on_by_several_ways():

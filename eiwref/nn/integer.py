@@ -42,6 +42,7 @@ LARGEST_SCALE = 10**6  # so that nothing overflows
 # What is worked on at a time, so that it stays in the cache: positions in a layer, and numbers in attention.
 ROWS = 256
 SCORES = 1 << 17
+QUERIES = 64  # of a text at a time, which look at no keys after the last of them
 
 
 @cache
@@ -192,10 +193,14 @@ class IntegerTransformer:
         k, v = present.keys, present.values  # (B, H, S, K)
         bias = self._bias(block, q.shape[2], k.shape[2])  # (H, T, S), as large as the scores of a text
         attended = self.xp.empty(heads.shape[:2] + heads.shape[3:], dtype=np.float32)  # (B, T, H, K)
-        for some in _slices(batch, bias.size):
-            scores = self._products(q[some], k[some].swapaxes(-1, -2))  # (b, H, T, S)
-            shares = self._shares_of(scores, block.score, bias)
-            attended[some] = self._products(shares, v[some]).transpose(0, 2, 1, 3)
+        t, s = bias.shape[1:]
+        for begin in range(0, t, QUERIES):
+            here = slice(begin, min(begin + QUERIES, t))
+            upto = s - t + here.stop  # what the last of these queries sees
+            for some in _slices(batch, bias[:, here, :upto].size):
+                scores = self._products(q[some, :, here], k[some, :, :upto].swapaxes(-1, -2))  # (b, H, t, s)
+                shares = self._shares_of(scores, block.score, bias[:, here, :upto])
+                attended[some, here] = self._products(shares, v[some, :, :upto]).transpose(0, 2, 1, 3)
         attended = attended.reshape(len(projected), -1)
         return self._rounded(attended, block.attended, -LEVELS, LEVELS), present
 
