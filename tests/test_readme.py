@@ -1,6 +1,7 @@
 """The README's figures are those of the committed files. (Its example is run as a doctest.)"""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -246,6 +247,13 @@ def test_what_more_text_shows_is_the_committed_result():
     assert f"Single bits of AC cost them {found['AC[v=2]']['nats']:.4f} nats, and ln 2 is 0.6931" in README
     wider = [found[f"EqualInfoAC[b={bits}, v=256]"] for bits in (32, 64, 128)]
     assert all(min(row["each"]) > row["uniform"] for row in [ac, static, *wider])
+    folder, of_the_text_seen = CHECKOUT / "data" / "results" / "laptop" / "runs", []
+    for path in folder.glob("trained-*.json"):
+        run = json.loads(path.read_text())
+        if run["job"]["amount"] == 24e6 and run["job"]["tokenizer"] in ("AC[v=256]", "StaticAC[v=256]"):
+            of_the_text_seen.append(run["result"]["training_curve"][-1][1])
+    assert len(of_the_text_seen) == 6
+    assert max(of_the_text_seen) < math.log(256)  # nats of a token: "by heart, below uniform"
 
 
 def test_how_fast_m2s_write_is_the_committed_result():

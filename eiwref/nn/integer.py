@@ -198,7 +198,7 @@ class IntegerTransformer:
             here = slice(begin, min(begin + QUERIES, t))
             upto = s - t + here.stop  # what the last of these queries sees
             for some in _slices(batch, bias[:, here, :upto].size):
-                scores = self._products(q[some, :, here], k[some, :, :upto].swapaxes(-1, -2))  # (b, H, t, s)
+                scores = self._products(q[some, :, here], k[some, :, :upto].swapaxes(-1, -2))  # (b, H, -, upto)
                 shares = self._shares_of(scores, block.score, bias[:, here, :upto])
                 attended[some, here] = self._products(shares, v[some, :, :upto]).transpose(0, 2, 1, 3)
         attended = attended.reshape(len(projected), -1)

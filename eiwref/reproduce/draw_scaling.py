@@ -138,11 +138,12 @@ def longer(result: Result) -> bytes:
     figure = _figure(10, 5.4)
     axes = figure.subplots()
     axes.axhline(0, color=BLACK, linewidth=0.9, label="unigram")
+    # AC's own red is that of windows of 128 bits.
+    streams = {"AC[v=2]": (BLACK, "."), "AC[v=256]": (GREEN, "v"), "StaticAC[v=256]": _family("StaticAC")}
     axes.axhline(-LEARNED, color=GREY, linestyle="--", linewidth=0.9, label="below: learned, by the rules")
     for row in result.rows:
         name, seen = row["tokenizer"], row["bytes_seen"] or row["tokens_seen"]
-        colour, marker = _window(name) if "EqualInfo" in name else _family(name)
-        colour, marker = {"AC[v=2]": (BLACK, "."), "AC[v=256]": (GREEN, "v")}.get(name, (colour, marker))
+        colour, marker = _window(name) if "EqualInfo" in name else streams[name]
         points = [(share * seen, bits - row["unigram"]) for share, bits in row["curve"]]
         if points:
             every = max(1, len(points) // 8)

@@ -140,13 +140,11 @@ def given(rows: list[dict]) -> str:
 
 
 def late(name: str, first: list[dict], more: list[dict]) -> str:
-    """The caution that belongs to a claim which asks that a method be learned, where it took more text."""
+    """The caution of a claim that asks for a method to be learned, where it took more text."""
     if learned(*first) or not learned(*more):
         return ""
-    return (
-        f"M2s over {name} have learned by the rule only where they were {given(more)}: one size, 256 ids; all "
-        "other runs ended before that"
-    )
+    sizes = ", ".join(row["size"] for row in more)
+    return f"M2s over {name} have learned by the rule only where they were {given(more)} ({sizes})"
 
 
 def overfitting(*rows: dict) -> str:

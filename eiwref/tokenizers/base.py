@@ -67,7 +67,8 @@ class Tokenizer(ABC):
     def encode_batch(self, texts: Sequence[bytes | str], bar=iter) -> list[np.ndarray]:
         """`encode` of each text, the predictor's work shared where it can be.
 
-        `bar` is put around what is gone through, to show how far it is: `tqdm.tqdm`, say.
+        `bar` is put around what is gone through, to show how far it is: `tqdm.tqdm`, say. Of a single text that
+        may be what is inside it.
         """
         return [self.encode(text) for text in bar(texts)]
 
