@@ -93,6 +93,7 @@ NAMES = [
     "concatenate",
     "stack",
     "bincount",
+    "take",
     "cumsum",
     "partition",
     "sort",

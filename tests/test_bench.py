@@ -180,7 +180,8 @@ def test_the_peer_that_decodes_has_the_same_logits():
 
 def test_the_flops_of_a_byte():
     config = Config(5, 8, 2, 2, 32, 16)
-    products = 2 * (4 * 8 * 8 + 2 * 8 * 32) + 5 * 8 + 2 * 2 * 8 * 8  # weights; scores and values of 8 positions
+    # Weights, scores and values of 8 positions; but values of 6 symbols, and no more, in the first layer.
+    products = (4 * 8 * 8 + 2 * 8 * 32) + 2 * 8 * 8 + (8 * 8 + 2 * 8 * 32) + 6 * 8 + 5 * 8
     assert compress.flops_per_byte(config) == 2 * products
 
 

@@ -227,8 +227,9 @@ def test_shares_of_attention_never_sum_to_more_than_they_may(positions, seed, sp
     config = Config(symbols=2, d_model=1, heads=1, layers=1, d_mlp=1, context=1)
     network = IntegerTransformer(config, drawn(config, 0))
     scores = (np.random.default_rng(seed).standard_normal((1, 1, 4, positions)) * spread).astype(np.float32)
-    levels = [int(level) for level in np.rint(scores[0, 0, 0]).tolist()]
-    shares = network._shares_of(scores, np.float32(1), np.zeros((1, 4, positions), dtype=np.float32))
+    scores = np.rint(scores)
+    levels = [int(level) for level in scores[0, 0, 0].tolist()]
+    shares = network._shares_of(scores, np.zeros((1, 4, positions), dtype=np.float32))
     assert shares[0, 0, 0].tolist() == attention_shares(levels)
     sums = shares.astype(np.int64).sum(axis=-1)
     assert (sums <= 1 << 16).all()
@@ -243,7 +244,7 @@ def test_long_sums_of_shares_are_exact():
     table = np.array(shares_of_octaves())
     shares = table[levels.max(axis=-1, keepdims=True) - levels]
     ratio = (65536 / shares.sum(axis=-1, keepdims=True)).astype(np.float32)
-    found = network._shares_of(levels.astype(np.float32), np.float32(1), np.float32(np.zeros((1, 4000, 320))))
+    found = network._shares_of(levels.astype(np.float32), np.float32(np.zeros((1, 4000, 320))))
     np.testing.assert_array_equal(found, np.floor(shares.astype(np.float32) * ratio))
 
 
@@ -297,12 +298,17 @@ def test_arrays_that_would_not_be_exact_are_refused():
         with pytest.raises(ModelError, match=r"sums over 104[12] terms of 8 bits would not stay exact"):
             shapes(wide)
     shapes(replace(config, d_mlp=1040, d_model=1040))
+    shapes(replace(config, symbols=1447))  # 2 x 1448^2 is 2^22 - 896
+    with pytest.raises(ModelError, match="2 heads have too many scores of 1448 symbols, expected 4194304 at most"):
+        shapes(replace(config, symbols=1448))
 
 
 def test_ids_and_positions_are_checked(m1):
     for ids, sentence in ((np.full((1, 1), 258), "id 258"), (np.zeros((1, 129), dtype=int), "129 positions")):
         with pytest.raises(ModelError, match=sentence):
             m1.network.step(ids)
+    narrow = np.frombuffer(TEXT[:128], dtype=np.uint8)[None]  # whose products with 258 are no numbers of 8 bits
+    np.testing.assert_array_equal(m1.network.step(narrow)[0], m1.network.step(narrow.astype(int))[0])
     _, past = m1.network.step(np.zeros((1, 128), dtype=int))
     with pytest.raises(ModelError, match="129 positions"):
         m1.network.step(np.zeros((1, 1), dtype=int), past)

@@ -220,7 +220,7 @@ def test_going_on_step_by_step_copies_only_to_grow(rng, xp):
     past, owners = None, []
     for at in range(20):
         _, past = network.step(params, ids[:, at], past)
-        owners.append(past[0].keys.base)
+        owners.append(past[0].arrays[0].base)
     if xp is np:
         assert sum(one is not other for one, other in pairwise(owners[1:])) == 4  # to 4, 8, 16, 32
 

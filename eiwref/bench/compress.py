@@ -9,7 +9,8 @@ Ours run on all cores, a process each, network and frequencies and coder all cou
                          Beside encoding, which knows the text, also all positions of a text at once, as ours does
     matrix products      what the cores can multiply, beside the FLOPs of all products of ours
 
-FLOPs of a byte are 2 for each weight (the output's included), and of attention 4 D for each position seen.
+FLOPs of a byte are 2 for each weight (the output's included), and of attention 4 D for each position seen; but in
+the first layer, which looks queries, keys and scores up, 2 D for each symbol's values.
 """
 
 import time
@@ -84,8 +85,9 @@ def run(command: str, texts: list[bytes], m1: IntegerNetwork, many: int = 1024, 
 
 def flops_per_byte(config: Config) -> int:
     """Of all products, at the mean of the positions."""
-    weights = config.parameters + config.symbols * config.d_model
-    return 2 * weights + 4 * config.layers * config.d_model * (config.context // 2)
+    d, later = config.d_model, config.layers - 1
+    weights = config.parameters + config.symbols * d - 3 * d * d  # the first layer's projections
+    return 2 * (weights + (config.symbols + 1) * d) + 4 * later * d * (config.context // 2)
 
 
 def _rows(config, speed, ours, many, taken) -> list[dict]:

@@ -31,47 +31,46 @@ def distance_buckets(distances) -> np.ndarray:
 
 
 class Past:
-    """The keys and values of all positions so far, (B, H, S, K) each.
+    """What attention keeps of all positions so far: keys and values, (B, H, S, K) each, or others (B, H, S, ...).
 
-    It never changes; `append` gives the one after. Both are views of arrays with room behind them, which no past
-    looks at but its own. The first to go on from a past writes there, with nothing to copy, and takes the right
-    to do so along; whoever goes on a second time, by another way, gets arrays of its own. So a text is copied
-    only where its room is used up and doubled, and a tree of texts keeps all its nodes.
+    It never changes; `append` gives the one after. `arrays` are views of arrays with room behind them, which no
+    past looks at but its own. The first to go on from a past writes there, with nothing to copy, and takes the
+    right to do so along; whoever goes on a second time, by another way, gets arrays of its own. So a text is
+    copied only where its room is used up and doubled, and a tree of texts keeps all its nodes.
     """
 
-    def __init__(self, keys, values, rooms=()):
-        self.keys, self.values = keys, values
+    def __init__(self, *arrays, rooms=()):
+        self.arrays = arrays
         self._rooms = [rooms] if rooms else []  # taken by the first, which is one even among threads
 
     @property
     def positions(self) -> int:
-        return self.keys.shape[2]
+        return self.arrays[0].shape[2]
 
-    def append(self, xp, keys, values) -> "Past":
-        """The past after these positions, (B, H, T, K) each."""
-        after = self.positions + keys.shape[2]
+    def append(self, xp, *more) -> "Past":
+        """The past after these positions, (B, H, T, ...) each."""
+        after = self.positions + more[0].shape[2]
         try:
             rooms = self._rooms.pop()
         except IndexError:
             rooms = ()
         if not rooms or rooms[0].shape[2] < after:
             room = 1 << (after - 1).bit_length()
-            rooms = [_with_room(xp, old, room) for old in (self.keys, self.values)]
-        for array, new in zip(rooms, (keys, values), strict=True):
+            rooms = [_with_room(xp, old, room) for old in self.arrays]
+        for array, new in zip(rooms, more, strict=True):
             array[:, :, self.positions : after] = new
-        return Past(*(array[:, :, :after] for array in rooms), rooms)
+        return Past(*(array[:, :, :after] for array in rooms), rooms=rooms)
 
     def select(self, xp, which) -> "Past":
         """The past of which[i] for each i: for sequences that go on by several ways, or no more."""
-        rooms = [_with_room(xp, old[which], self.positions + 1) for old in (self.keys, self.values)]
-        return Past(*(array[:, :, : self.positions] for array in rooms), rooms)
+        rooms = [_with_room(xp, old[which], self.positions + 1) for old in self.arrays]
+        return Past(*(array[:, :, : self.positions] for array in rooms), rooms=rooms)
 
 
 def _with_room(xp, old, room):
-    """(B, H, room, K) that begins with `old`."""
-    b, h, s, k = old.shape
-    array = xp.empty((b, h, room, k), dtype=old.dtype)
-    array[:, :, :s] = old
+    """(B, H, room, ...) that begins with `old`."""
+    array = xp.empty((*old.shape[:2], room, *old.shape[3:]), dtype=old.dtype)
+    array[:, :, : old.shape[2]] = old
     return array
 
 
@@ -99,7 +98,7 @@ class Attention:
         k, k_cache = self._project(params["key"], x)
         v, v_cache = self._project(params["value"], x)
         present = Past(k, v) if past is None else past.append(xp, k, v)
-        k, v = present.keys, present.values  # (B, H, S, K)
+        k, v = present.arrays  # (B, H, S, K)
         buckets, masked = self._positions(q.shape[2], k.shape[2])  # (T, S) each
         scale = q.shape[-1] ** -0.5
         scores = q @ k.swapaxes(-1, -2) * scale  # (B, H, T, S)
@@ -113,7 +112,7 @@ class Attention:
     def backward(self, dout, cache):
         """For a forward pass without `past`: all positions at once."""
         q, present, weights, scale, buckets, q_cache, k_cache, v_cache, out_cache = cache
-        k, v = present.keys, present.values
+        k, v = present.arrays
         dmixed, doutput = Linear.backward(dout, out_cache)
         dattended = self._split(dmixed)  # (B, H, T, K)
         dv = weights.swapaxes(-1, -2) @ dattended
@@ -143,7 +142,8 @@ class Attention:
     def activations(cls, cache) -> dict:
         """Queries, keys, values and what comes of them before the last product, (B, T, D) each."""
         q, present, *_, out_cache = cache
-        names = {"query": q, "key": present.keys, "value": present.values}
+        k, v = present.arrays
+        names = {"query": q, "key": k, "value": v}
         return {name: cls._join(values) for name, values in names.items()} | {"attended": out_cache[0]}
 
     def _positions(self, t, s):

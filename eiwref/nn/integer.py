@@ -9,6 +9,7 @@ digit exists. Every number below is an integer, though most lie in float32 array
   16-bit activations in float64, below 2^53.
 * Between products stand multiplications by constants, additions, one square root and one division a position, and
   rounding to nearest: single operations, which IEEE 754 requires to be correctly rounded everywhere.
+* The first layer sees symbols and nothing else: its norms, queries, keys, values and scores are tables, made once.
 * There is no exp. Scores and logits are counted in 256ths of an octave, and powers of two come from a table that
   is made by integer square roots.
 
@@ -43,6 +44,7 @@ LARGEST_SCALE = 10**6  # so that nothing overflows
 ROWS = 256
 SCORES = 1 << 17
 QUERIES = 64  # of a text at a time, which look at no keys after the last of them
+PAIRS = 1 << 22  # scores of two symbols that are kept, at most
 
 
 @cache
@@ -89,6 +91,8 @@ def shapes(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
     d, f, v = config.d_model, config.d_mlp, config.symbols
     if max(d, f) > TERMS:
         raise ModelError(f"sums over {max(d, f)} terms of 8 bits would not stay exact, expected {TERMS} at most")
+    if config.heads * (v + 1) ** 2 > PAIRS:
+        raise ModelError(f"{config.heads} heads have too many scores of {v} symbols, expected {PAIRS} at most")
     found = {"embedding": ((v + 1, d), "int32"), "norm": ((d,), "float32")}
     found |= {"output": ((d, v), "int8"), "output_scale": ((v,), "float64")}
     own = {
@@ -134,6 +138,7 @@ class IntegerTransformer:
         self._embedding, self._norm_scale = (self._ready(name) for name in ("embedding", "norm"))
         self._output, self._output_scale = (self._ready(n, np.float64) for n in ("output", "output_scale"))
         self._blocks = [self._block(f"blocks.{i}") for i in range(config.layers)]
+        self._pairs, self._values = self._by_symbol(self._blocks[0])
 
     def step(self, ids, past=None):
         """(levels (B, T, symbols) int64, past) of ids (B, T): logits in 256ths of an octave.
@@ -143,15 +148,15 @@ class IntegerTransformer:
         """
         check_ids(self.config, ids, past)
         x = self._embedding[ids.reshape(-1)]  # (N, D), N = B T: no product cares which position is whose
-        pieces = [slice(at, at + ROWS) for at in range(0, len(x), ROWS)]
         after = []
-        for block, before in zip(self._blocks, past or [None] * len(self._blocks), strict=True):
-            projected = self.xp.empty((len(x), block.project.shape[1]), dtype=np.float32)  # (N, 3 D)
-            for rows in pieces:
-                projected[rows] = self._project(block, x[rows])
-            attended, present = self._attention(block, projected, len(ids), before)  # (N, D)
+        for i, block in enumerate(self._blocks):
+            before = past[i] if past else None
+            if i == 0:
+                attended, present = self._attention_to_symbols(block, ids, before)  # (N, D)
+            else:
+                attended, present = self._attention(block, x, len(ids), before)
             after.append(present)
-            for rows in pieces:
+            for rows in _rows(len(x)):
                 self._feed(block, x[rows], attended[rows])
         return self._levels(x).reshape(*ids.shape, -1), after
 
@@ -184,25 +189,61 @@ class IntegerTransformer:
         normed = self._norm(x, block.norm_attention, LEVELS)
         return self._rounded(normed @ block.project, block.project_scale, -LEVELS, LEVELS)
 
-    def _attention(self, block, projected, batch, past):
+    def _attention(self, block, x, batch, past):
         """(what every position takes from the values up to it (N, D), the keys and values so far)"""
-        heads = projected.reshape(batch, -1, 3, self.config.heads, self.config.d_model // self.config.heads)
-        q, k, v = heads.transpose(2, 0, 3, 1, 4)  # (B, H, T, K) each
+        projected = self.xp.empty((len(x), block.project.shape[1]), dtype=np.float32)  # (N, 3 D)
+        for rows in _rows(len(x)):
+            projected[rows] = self._project(block, x[rows])
+        q, k, v = self._by_head(projected, batch)
         k, v = k.astype(np.int8), v.astype(np.int8)  # which they fit: to read them is much of a step's time
         present = Past(k, v) if past is None else past.append(self.xp, k, v)
-        k, v = present.keys, present.values  # (B, H, S, K)
-        bias = self._bias(block, q.shape[2], k.shape[2])  # (H, T, S), as large as the scores of a text
-        attended = self.xp.empty(heads.shape[:2] + heads.shape[3:], dtype=np.float32)  # (B, T, H, K)
-        t, s = bias.shape[1:]
-        for begin in range(0, t, QUERIES):
-            here = slice(begin, min(begin + QUERIES, t))
-            upto = s - t + here.stop  # what the last of these queries sees
-            for some in _slices(batch, bias[:, here, :upto].size):
-                scores = self._products(q[some, :, here], k[some, :, :upto].swapaxes(-1, -2))  # (b, H, -, upto)
-                shares = self._shares_of(scores, block.score, bias[:, here, :upto])
-                attended[some, here] = self._products(shares, v[some, :, :upto]).transpose(0, 2, 1, 3)
-        attended = attended.reshape(len(projected), -1)
-        return self._rounded(attended, block.attended, -LEVELS, LEVELS), present
+        k, v = present.arrays  # (B, H, S, K)
+        bias = self._bias(block, q.shape[2], k.shape[2])  # (H, T, S)
+        attended = self.xp.empty(q.transpose(0, 2, 1, 3).shape, dtype=np.float32)  # (B, T, H, K)
+        for some, here, upto in _parts(batch, *bias.shape):
+            scores = self._products(q[some, :, here], k[some, :, :upto].swapaxes(-1, -2))  # (b, H, -, upto)
+            shares = self._shares_of(self._steps(block, scores), bias[:, here, :upto])
+            attended[some, here] = self._products(shares, v[some, :, :upto]).transpose(0, 2, 1, 3)
+        return self._rounded(attended.reshape(x.shape), block.attended, -LEVELS, LEVELS), present
+
+    def _by_symbol(self, block):
+        """(scores (H, pairs) of all pairs of symbols, in steps; values (H, symbols + 1, K))"""
+        q, k, v = self._by_head(self._project(block, self._embedding), 1)
+        scores = self._steps(block, q @ k.swapaxes(-1, -2))[0]
+        return scores.reshape(self.config.heads, -1), v[0].copy()
+
+    def _attention_to_symbols(self, block, ids, past):
+        """`_attention` of the first block, to which a position is its symbol and no more: ids (B, T).
+
+        Scores are looked up; shares are summed by symbol, and those sums meet values that are one table for all
+        texts. A sum of products is still of 2^16 times 127 at most, whatever its order.
+        """
+        xp, (h, symbols, k) = self.xp, self._values.shape
+        ids = ids.astype(np.int64)
+        present = Past(ids[:, None]) if past is None else past.append(xp, ids[:, None])
+        seen = present.arrays[0][:, 0]  # (B, S)
+        bias = self._bias(block, ids.shape[1], seen.shape[1])[:, None]  # (H, 1, T, S)
+        attended = xp.empty((*ids.shape, h, k), dtype=np.float32)  # (B, T, H, K)
+        for some, here, upto in _parts(len(ids), h, ids.shape[1], seen.shape[1]):
+            before = seen[some, None, :upto]
+            scores = xp.take(self._pairs, ids[some, here, None] * symbols + before, axis=1)  # (H, b, -, upto)
+            shares = self._shares_of(scores, bias[:, :, here, :upto])
+            rows = xp.arange(shares[..., 0].size).reshape(*shares.shape[:-1], 1)
+            places = (rows * symbols + before).reshape(-1)
+            sums = xp.bincount(places, shares.reshape(-1), rows.size * symbols)
+            found = sums.astype(np.float32).reshape(h, -1, symbols) @ self._values  # (H, b -, K)
+            attended[some, here] = found.reshape(*shares.shape[:-1], k).transpose(1, 2, 0, 3)
+        return self._rounded(attended.reshape(-1, h * k), block.attended, -LEVELS, LEVELS), present
+
+    def _by_head(self, projected, batch):
+        """Queries, keys and values, (B, H, T, K) each, of (B T, 3 D)."""
+        heads = projected.reshape(batch, -1, 3, self.config.heads, self.config.d_model // self.config.heads)
+        return heads.transpose(2, 0, 3, 1, 4)
+
+    def _steps(self, block, scores):
+        """Scores (..., H, T, S) in 256ths of an octave; they are used up."""
+        scores *= block.score
+        return self.xp.rint(scores, out=scores)
 
     def _products(self, left, right):
         """left @ right, (b, H, ...) each, where `right` is of int8."""
@@ -221,11 +262,9 @@ class IntegerTransformer:
         here = self.config.context - s  # where the last position finds its bias to the first
         return self.xp.stack([block.bias[:, here + back : here + back + s] for back in range(t)[::-1]], axis=1)
 
-    def _shares_of(self, scores, score, bias):
-        """Weights of attention, integers of at most 2^16 in sum, from scores (b, H, T, S), which are used up."""
+    def _shares_of(self, scores, bias):
+        """Weights of attention (..., T, S), integers of at most 2^16 in sum; scores are used up."""
         xp = self.xp
-        scores *= score
-        xp.rint(scores, out=scores)
         scores += bias
         below = xp.subtract(scores.max(axis=-1, keepdims=True), scores, out=scores)
         below = xp.minimum(below, len(self._shares) - 1, out=below)
@@ -258,6 +297,21 @@ class IntegerTransformer:
         x *= scale
         self.xp.rint(x, out=x)
         return self.xp.clip(x, low, high, out=x)
+
+
+def _rows(n: int) -> Iterator[slice]:
+    """All positions, few at a time."""
+    for at in range(0, n, ROWS):
+        yield slice(at, at + ROWS)
+
+
+def _parts(texts: int, heads: int, t: int, s: int) -> Iterator[tuple[slice, slice, int]]:
+    """(texts, queries, how many keys these see), so that their scores are few enough at a time."""
+    for begin in range(0, t, QUERIES):
+        here = slice(begin, min(begin + QUERIES, t))
+        upto = s - t + here.stop  # what the last of these queries sees
+        for some in _slices(texts, heads * (here.stop - begin) * upto):
+            yield some, here, upto
 
 
 def _slices(texts: int, size: int) -> Iterator[slice]:
