@@ -46,6 +46,7 @@ def test_all_at_scale_smoke(tmp_path, monkeypatch, capsys):
         assert rows, each.name
         shown = {name for name, _, _ in each.columns}
         assert shown <= {name for row in rows for name in row}, each.name
+        assert {name for row in rows for name in row if is_figure(row[name])} <= each.units.keys(), each.name
         text = (folder / f"{each.name}.md").read_text()
         assert len(re.findall(r"^\| ", text, re.M)) == 1 + len(rows)
         pictures = [folder / name for name in re.findall(r"\]\((.*?\.png)\)", text)]
@@ -63,6 +64,11 @@ def test_all_at_scale_smoke(tmp_path, monkeypatch, capsys):
     assert (code, err) == (0, "")
     assert json.loads(again)["results"] == found["results"]
     assert {path.name: path.stat().st_mtime_ns for path in (folder / "runs").iterdir()} == runs
+
+
+def is_figure(value):
+    """A number, or a list that holds some."""
+    return isinstance(value, int | float | list) and not isinstance(value, bool)
 
 
 def test_experiments_and_claims_fit_together():

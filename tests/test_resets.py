@@ -84,6 +84,26 @@ def test_what_is_lossless_stays_so(name, reset, window_bits, predictor, text):
     assert codes == [window.code for window in scheme.segment(text)]  # nothing was left behind in it
 
 
+@pytest.mark.parametrize("reset", ["1", "2", "never"])
+@pytest.mark.parametrize("v", ["256", "65k"])
+@pytest.mark.parametrize("window_bits", [16, 24, 32, 64, 128])
+@pytest.mark.parametrize("name", ["stop", "greedy", "delay"])
+def test_every_name_of_the_papers_windows_is_a_tokenizer(name, window_bits, v, reset):
+    """Of tokens: those of 16 bits straddle windows of 24."""
+    tokenizer = eiwref.tokenizer(
+        f"EqualInfoAC[windows={name}, reset={reset}, v={v}, b={window_bits}]", Hashed(257, 16, limit=40)
+    )
+    assert eiwref.tokenizer(tokenizer.spec, tokenizer.predictor).spec == tokenizer.spec
+    text = TEXT[:200]
+    ids = tokenizer.encode(text)
+    found = [window.text for window in tokenizer.decode_windows(ids)]
+    codes = [window.code for window in tokenizer.scheme.segment(text)]
+    assert found == [window.text for window in tokenizer.scheme.texts(codes)]
+    assert tokenizer.lossless == (name != "greedy")
+    if tokenizer.lossless:
+        assert b"".join(found) == tokenizer.decode_bytes(ids) == text
+
+
 @given(st.lists(st.integers(0, 2**16 - 1), max_size=12), st.sampled_from(RESETS), st.sampled_from([*SCHEMES]))
 def test_any_codes_decode(codes, reset, name):
     """A code alone is still a bijection, whatever came before; greedy and delay still say which no text has."""

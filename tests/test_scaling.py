@@ -199,10 +199,15 @@ def test_windows_that_are_cheap_by_leaving_out_the_output_layer_do_not_beat_byte
 
 def test_an_m2_that_overfits_is_told():
     def row(lowest):
-        return {"tokenizer": "A", "bits_per_byte": 3.0, "curve": [[0.25, lowest], [0.5, 4.0], [1.0, 3.0]]}
+        return {
+            "tokenizer": "A",
+            "size": "tiny",
+            "bits_per_byte": 3.0,
+            "curve": [[0.25, lowest], [0.5, 4.0], [1.0, 3.0]],
+        }
 
     assert overfitting(row(2.995), row(3.5)) == ""
-    assert overfitting(row(2.98)) == "A was at 2.980 after 25% of its training, better than at its end"
+    assert overfitting(row(2.98)) == "A (tiny) was at 2.980 after 25% of its training, better than at its end"
 
 
 def test_the_papers_points_over_flops_of_m2_are_its_own_count():

@@ -2,7 +2,8 @@
 
 Rule and threshold are written down in words, beside the code that applies them, before the runs that they judge
 are made; `ledger` prints both. A claim that our runs do not show need not be wrong: they are small. So there are
-three verdicts, and "not at this scale" must say which trend with scale speaks for the claim, if one does.
+three verdicts, and "not at this scale" must say which trend with scale speaks for the claim, or that what trends
+there are do not.
 """
 
 from collections.abc import Callable

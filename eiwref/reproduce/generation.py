@@ -234,6 +234,8 @@ EXPERIMENTS = (
             "times_bytes": "bytes/s over those of the M2 over bytes",
             "times_bytes_by_m1": "the same if windows are decoded by M1 at every byte",
             "decoding_seconds": "of all texts of a round",
+            "parameters": "of M2's matrices, without embeddings and output",
+            "parameters_in_all": "with these, and with everything else that is trained",
         },
         columns=(
             ("tokenizer", "M2 over", ""),

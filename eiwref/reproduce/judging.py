@@ -154,7 +154,8 @@ def overfitting(*rows: dict) -> str:
         share, lowest = min(row["curve"], key=lambda point: point[1])
         if row["bits_per_byte"] - lowest > NOISE:
             found.append(
-                f"{row['tokenizer']} was at {lowest:.3f} after {share:.0%} of its training, better than at its end"
+                f"{row['tokenizer']} ({row['size']}) was at {lowest:.3f} after {share:.0%} of its training, "
+                "better than at its end"
             )
     return "; ".join(found)
 

@@ -199,6 +199,8 @@ EXPERIMENTS = (
             "std": "standard deviation of the accuracy over seeds, points",
             **SEEN_UNITS,
             "tokens_seen": "in training, of one seed: about, as if every example had the mean's tokens",
+            "paper_accuracy": "the paper's, %",
+            "paper_nats": "the paper's, nats an output",
             "different_examples": "in the training text; if fewer than are seen, they come again",
         },
         columns=(

@@ -77,6 +77,7 @@ EXPERIMENTS = (
         jobs=lambda scale: [_job(scale, size) for size in scale.sizes[:3]],
         rows=_figure10,
         units={
+            "parameters": "of M2's matrices, without embeddings and output",
             "place": "of a token in its window, from 1",
             "accuracy": f"% of held-out tokens at the end, the mean of the last {TOGETHER} evaluations",
             "trivial": "% at most within the first hundredth of training",

@@ -75,11 +75,13 @@ EXPERIMENTS = (
         jobs=round_trips.jobs,
         rows=_exactness_rows,
         units={
+            "window_bits": "bits of a window",
             "greedy": "bytes of text a window, the paper's scheme",
             "stop": "bytes of text a window, stop cells",
             "delay": "bytes of text a window, the paper's variant that decodes",
             "stop_over_greedy": "how much more text a window holds; less, if negative",
             "delay_over_greedy": "how much more text a window holds; less, if negative",
+            "paper_delay_over_greedy": "the paper's",
         },
         columns=(
             ("window_bits", "bits a window", ""),
@@ -100,8 +102,10 @@ EXPERIMENTS = (
         units={
             "size": "M2's, by the paper's name; our networks of these names hold a quarter less, 2b two fifths",
             "way": "how windows are cut and read",
+            "parameters": "of M2's matrices, without embeddings and output",
             "bytes_per_token": "found on the held-out text of this scale",
             "mflops": "millions of FLOPs a byte of text, embeddings and output layer left out, as in the paper",
+            "paper_mflops": "the paper's, by its own sizes",
             "mflops_with_softmax": "the output layers counted",
         },
         columns=(

@@ -34,6 +34,10 @@ UNITS = {
     "train_tokens": "tokens of it, read once",
     "paper_tokens": "what each of the paper's M2s was trained on",
     "paper_bytes": "the text that these stand for",
+    "paper_bytes_per_token": "the paper's token compression ratio",
+    "paper_bit_ratio": "the paper's bit compression ratio",
+    "paper_uniform": "the paper's, bits/byte",
+    "paper_unigram": "the paper's, bits/byte",
     "paper_gain": "the paper's uniform less its unigram",
 }
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from eiwref.errors import EiwrefError
-from eiwref.experiments.result import Result
+from eiwref.experiments.result import Result, environment
 from eiwref.files import make_folder, write_bytes
 from eiwref.reproduce import (
     cost,
@@ -120,11 +120,19 @@ def make(experiment: Experiment, scale: Scale, grid: Grid, options: str) -> Resu
 
 def _together(environments: list[dict]) -> dict:
     """Of all machines that the runs were made on, what is known of them: values that differ side by side."""
-    names = dict.fromkeys(name for each in environments for name in each)
-    found = {name: list(dict.fromkeys(each[name] for each in environments if name in each)) for name in names}
-    return {
-        name: values[0] if len(values) == 1 else " and ".join(map(str, values)) for name, values in found.items()
-    }
+    names = dict.fromkeys(name for each in (*environments, environment()) for name in each)
+    return {name: _values([each.get(name) for each in environments]) for name in names}
+
+
+def _values(each: list):
+    """The one that all have, or all there are in words, and of how many runs there is none."""
+    values = list(dict.fromkeys(value for value in each if value is not None))
+    if len(values) == 1 and None not in each:
+        return values[0]
+    known = " and ".join(map(str, values))
+    if None not in each:
+        return known
+    return f"{known} (not recorded of {each.count(None)} runs of {len(each)})" if known else "not recorded"
 
 
 def draw(experiment: Experiment, result: Result, out: Path) -> None:

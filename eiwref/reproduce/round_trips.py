@@ -215,13 +215,17 @@ EXPERIMENTS = (
         rows=rows,
         units={
             "tokenizer": "the paper's windows are greedy, its variant delay; stop cells are ours",
+            "window_bits": "bits of a window",
+            "bytes": "of text, cut into windows",
             "count": "windows cut from the text",
             "bytes_per_window": "bytes of text in a window of so many bits",
+            "paper_bytes_per_window": "the paper's, of two tokens of 8 bits, or as many as a window has",
             "failed_inside": "share of windows that decode to another text though more text follows",
             "failed_at_end": "share that do at the end of a sequence, where the input may be the cause",
             "sequences": f"pieces of documents, at most {SEQUENCE:,} bytes each",
             "sequences_failed_inside": "share of sequences with a window that fails inside",
             "sequences_lost": "share of sequences that do not come back, for either cause",
+            "paper_sequences_lost": "the paper's",
         },
         columns=(
             ("tokenizer", "tokenizer", ""),

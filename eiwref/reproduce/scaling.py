@@ -47,10 +47,13 @@ UNITS = {
     "flops_per_byte_with_softmax": "with M1 and both output layers",
     "flops_per_byte_of_m2_with_softmax": "of M2 with its output layer, without M1",
     "parameters": "of M2's matrices, without embeddings and output",
+    "parameters_in_all": "with these, and with everything else that is trained",
+    "steps": "of training, a batch each",
     **SEEN_UNITS,
     "curve": "(share of the training, bits/byte) on part of the held-out text, scaled to end at bits_per_byte",
     "fraction": "share of the training after which it was measured, the learning rate still high",
     "paper_bits_per_byte": "the paper's, of its smallest M2 (25m)",
+    "paper_std": "the paper's, of five seeds",
     "paper_points": "the paper's, of its four sizes: (x of the figure, bits/byte)",
     "paper_token_points": "the paper's sizes: (M2's FLOPs/byte, its bits for each bit of a token)",
     "p_to_256": "Welch's two-sided p that the mean is that of v=256",
@@ -243,11 +246,10 @@ def _matched_runs(scale: Scale) -> list[tuple[str, list[Trained]]]:
     found = []
     for tokenizer in (BYTES, scale.subword, AC, WINDOW, WINDOW_65K):
         for measure in MEASURES:
-            if tokenizer == BYTES or measure == scale.unit:
-                runs = all_seeds(scale, tokenizer)
-            else:
-                runs = [scale.trained(tokenizer, unit=measure, amount=scale.amount * each[measure])]
-            found.append((measure, runs))
+            more = {} if tokenizer == BYTES else {"unit": measure, "amount": scale.amount * each[measure]}
+            runs = all_seeds(scale, tokenizer, **more)
+            # Of 65k ids other amounts than the scale's may take many times as long.
+            found.append((measure, runs[:1] if tokenizer == WINDOW_65K and measure != scale.unit else runs))
     return found
 
 

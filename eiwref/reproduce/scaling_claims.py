@@ -114,9 +114,8 @@ def _c04(rows: Rows) -> Judgement:
         f"{at_sizes(window)} vs Bytes {at_sizes(raw)}, at {costs} FLOPs/byte of M2 ({window[0]['size']}), "
         f"{with_output} with the output layer; with M1 run at every byte {window[0]['flops_per_byte']:,.0f}"
     )
-    return Judgement(
-        verdict(better and learned(*window, *raw), window), value, gap_trend("EqualInfoAC less Bytes", window, raw)
-    )
+    trend = gap_trend("EqualInfoAC less Bytes", window, raw)
+    return Judgement(verdict(better and learned(*window, *raw), window), value, trend, overfitting(*window))
 
 
 @measured

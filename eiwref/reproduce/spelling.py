@@ -21,12 +21,12 @@ from eiwref.nn.transformer import Config, Transformer
 from eiwref.reproduce import draw_tasks
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED, Claim, Judgement, Rows
 from eiwref.reproduce.examples import Examples, fit, score
-from eiwref.reproduce.experiment import Experiment
+from eiwref.reproduce.experiment import SEEN, SEEN_UNITS, Experiment
 from eiwref.reproduce.grid import Grid, Job, Place, Training
 from eiwref.reproduce.judging import towards
 from eiwref.reproduce.scales import Scale
 from eiwref.reproduce.statistics import deviation
-from eiwref.reproduce.trained import Trained, learning_rate, load, training_flops
+from eiwref.reproduce.trained import Trained, learning_rate, load, seen, training_flops
 from eiwref.run import Plan
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.registry import vocabulary
@@ -157,6 +157,7 @@ def _figure13(scale: Scale, grid: Grid) -> list[dict]:
             runs = [grid.result(_job(scale, tokenizer, letters, size, seed)) for seed in scale.seeds]
             curve = np.mean([run["curve"] for run in runs], axis=0)
             ends = [run["curve"][-1][1] for run in runs]
+            words_seen = int(curve[-1, 0]) * scale.batch
             rows.append(
                 {
                     "tokenizer": tokenizer,
@@ -170,11 +171,22 @@ def _figure13(scale: Scale, grid: Grid) -> list[dict]:
                     "training_words": runs[0]["training_words"],
                     "tokens_per_word": runs[0]["tokens_per_word"],
                     "std": deviation(ends) if len(ends) > 1 else None,
-                    "words_seen": int(curve[-1, 0]) * scale.batch,
+                    "words_seen": words_seen,
                     "parameters": runs[0]["parameters"],
+                    **_seen(
+                        _job(scale, tokenizer, letters, size, scale.seeds[0]),
+                        runs[0]["training_words"],
+                        words_seen,
+                    ),
                 }
             )
     return rows
+
+
+def _seen(job: Spelling, words: int, words_seen: int) -> dict:
+    """Of one run, which learned from so many words."""
+    config, _, _ = job.training(None)
+    return seen(Training(config, job.plan(config, words), LETTERS_A_WORD * words_seen))
 
 
 EXPERIMENTS = (
@@ -185,14 +197,19 @@ EXPERIMENTS = (
         rows=_figure13,
         units={
             "letters": "which ids stand for characters: of other meaning (shared), or the characters' own pieces",
+            "held_out_words": "never trained on",
+            "training_words": "to learn from",
             "held_out": "% of held-out words all right, each character seeing the true ones before; mean of seeds",
             "training": f"% of the first {MOST} words trained on, likewise",
             "held_out_by_seed": "of the order of words; M2 is one",
             "curve": "(step, % of held-out words, % of words trained on), mean over seeds",
             "tokens_per_word": "the space before it included",
             "std": "standard deviation over seeds, points",
-            "words_seen": f"in training, each several times: about {POSITIONS} tokens each, its letters counted",
-            "parameters": "of M2's matrices, without embeddings and output: 6 FLOPs each for a token of training",
+            "words_seen": "in training, each several times",
+            **SEEN_UNITS,
+            "tokens_seen": f"in training, of one seed: about {POSITIONS} a word, its letters counted",
+            "bytes_seen": f"about {LETTERS_A_WORD} letters a word",
+            "parameters": "of M2's matrices, without embeddings and output",
         },
         columns=(
             ("tokenizer", "M2 over", ""),
@@ -203,7 +220,7 @@ EXPERIMENTS = (
             ("tokens_per_word", "tokens/word", ".2f"),
             ("std", "std, held out", ".1f"),
             ("words_seen", "words seen", ","),
-            ("parameters", "parameters", ","),
+            *SEEN,
         ),
         draw=draw_tasks.figure13,
         notes=(

@@ -269,6 +269,8 @@ EXPERIMENTS = (
         jobs=lambda scale: [EditDistances(name, scale.pairs) for name in _methods(scale)],
         rows=_distance_rows,
         units={
+            "sentences": "one sentence each after so many first words",
+            "counts": "pairs at a distance of 0, 1, 2, ... edits",
             "pairs": "pairs of sentences, all of them",
             "tokens": "tokens a sentence, the mean",
             "mean": "Levenshtein's distance of two sentences' tokens",
@@ -300,7 +302,11 @@ EXPERIMENTS = (
         title="One sentence, cut by a subword model and into equal-info windows",
         jobs=lambda scale: [Sentence(name) for name in (scale.subword, WINDOWS_65K)],
         rows=_cut_rows,
-        units={"cut": "the text of each token"},
+        units={
+            "tokens": "tokens of the sentence",
+            "bytes_per_token": "bytes of the sentence a token",
+            "cut": "the text of each token",
+        },
         columns=(
             ("tokenizer", "tokenizer", ""),
             ("tokens", "tokens", ""),
@@ -314,6 +320,8 @@ EXPERIMENTS = (
         jobs=lambda scale: [Sentence(WINDOWS)],
         rows=_window_rows,
         units={
+            "first": "the window's first token, as a number",
+            "second": "its second token",
             "first_text": "characters that have bits in the first token",
             "second_text": "characters that have bits in the second",
             "both": "characters that have bits in both",
@@ -336,6 +344,8 @@ EXPERIMENTS = (
         rows=_few_rows,
         units={
             "token": "the tokens of most occurrences",
+            "place": "where the token stands in its window, first or second",
+            "windows": "windows that share a token at this place with another, all tokens",
             "count": "windows in which it stands there",
             "texts": TEXTS,
             "shared": "bytes that two windows' texts begin with in common if they share a token at this place, "
@@ -360,7 +370,12 @@ EXPERIMENTS = (
         title="All texts of windows in which a token stands first or second",
         jobs=lambda scale: [MEANINGS],
         rows=_all_rows,
-        units={"count": "windows in which it stands there", "texts": TEXTS},
+        units={
+            "token": "a token, as a number",
+            "place": "where it stands in its window, first or second",
+            "count": "windows in which it stands there",
+            "texts": TEXTS,
+        },
         columns=(
             ("token", "token", ""),
             ("place", "place", ""),

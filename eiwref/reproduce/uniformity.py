@@ -125,7 +125,14 @@ def _c18(rows: Rows) -> Judgement:
     return Judgement(CONTRADICTED if wrong else NOT_AT_THIS_SCALE, value, trend)
 
 
-def _figure(number: int, title: str, estimate: str, form: str, what: str, draw: Callable) -> Experiment:
+MEANINGS = {  # of percentiles over parts
+    "plug_in": "bits of KL to uniform, from the plug-in entropy: a percentile over parts",
+    "spread": "entropy of a part over the mean of all parts, less 1: a percentile over parts",
+    "miller_madow": "bits of KL to uniform, from Miller and Madow's entropy, likewise; below 0 by chance",
+}
+
+
+def _figure(number: int, title: str, estimate: str, form: str, draw: Callable) -> Experiment:
     return Experiment(
         names=(f"figure{number}",),
         title=title,
@@ -136,7 +143,7 @@ def _figure(number: int, title: str, estimate: str, form: str, what: str, draw: 
             "kind": "n-grams overlap, tokens stand end to end",
             "n": "bits in each",
             "count": "how many are counted in the least of the parts",
-            f"{estimate}_50": what,
+            **{f"{other}_{percentile}": MEANINGS[other] for other in MEANINGS for percentile in PERCENTILES},
         },
         columns=(
             ("tokenizer", "bits of", ""),
@@ -160,8 +167,6 @@ EXPERIMENTS = (
         "How far bitstreams are from uniform",
         "plug_in",
         ".2e",
-        "bits of KL to uniform, from the plug-in entropy: the median over parts, the 5th and the 95th percentile "
-        "beside it",
         draw_text.figure11,
     ),
     _figure(
@@ -169,7 +174,6 @@ EXPERIMENTS = (
         "How much entropies differ from part to part",
         "spread",
         "+.2e",
-        "entropy of a part over the mean of all parts, less 1: percentiles over parts",
         draw_text.figure16,
     ),
     _figure(
@@ -177,7 +181,6 @@ EXPERIMENTS = (
         "How far bitstreams are from uniform, bias taken off",
         "miller_madow",
         ".2e",
-        "bits of KL to uniform, from Miller and Madow's entropy, percentiles as in Figure 11; below 0 by chance",
         draw_text.figure17,
     ),
 )

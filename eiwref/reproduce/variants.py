@@ -228,6 +228,7 @@ OWN_UNITS = UNITS | {
     "bytes_per_token_joined": "on held-out documents joined and cut into 10,240 bytes, as in the paper",
     "document_bytes": "of a held-out document, the mean",
     "paper_bits_per_byte": "the paper's, of the size in its heading",
+    "paper_bytes_per_token": "the paper's bytes of text a token",
 }
 NOTES = ("at the smallest M2 of this scale, the paper's sizes are in the headings",)
 

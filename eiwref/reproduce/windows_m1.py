@@ -137,6 +137,7 @@ EXPERIMENTS = (
         rows=_rows,
         units={
             "piece": "symbols of each piece that M1 learned from",
+            "seed": "of its weights at the start and of the pieces' order",
             **{f"window_{bits}": f"bytes of held-out text a window of {bits} bits" for bits in WINDOWS},
             "first": f"bits/byte at the first {SHORT} places after a start, on held-out text",
             "rest": f"bits/byte at the places from there to {LONG}",
