@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     cli_files.add_commands(add)
-    cli_fit.add_command(add)
+    cli_fit.add_commands(add)
     command = add(
         "demo",
         _demo,

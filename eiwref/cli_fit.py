@@ -1,4 +1,4 @@
-"""The command that counts a text: `eiwref fit`."""
+"""The commands that count texts: `eiwref fit`, `eiwref overlap`."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from eiwref import backend, files
 from eiwref.cli_options import add_backend, check_out, count, print_json
-from eiwref.corpus import sources
+from eiwref.corpus import overlap, sources
 from eiwref.errors import EiwrefError
 from eiwref.experiments.result import environment
 from eiwref.predictors.base import Predictor
@@ -19,8 +19,8 @@ OPTIONS = {
 }
 
 
-def add_command(add: Callable) -> None:
-    """Give the parser its `fit`; `add` adds all others."""
+def add_commands(add: Callable) -> None:
+    """Give the parser its `fit` and `overlap`; `add` adds all others."""
     command = add("fit", _fit, "count a text and write a predictor or a subword model", predictor=False)
     command.add_argument(
         "kind",
@@ -47,6 +47,16 @@ def add_command(add: Callable) -> None:
         help="of a subword model, a multiple of 1000 (default: 32000)",
     )
     add_backend(command)
+
+    command = add("overlap", _overlap, "how much of a text stands in others word for word", predictor=False)
+    command.add_argument("texts", nargs="+", metavar="TEXT", help="such as those held out; as for fit")
+    command.add_argument("--others", nargs="+", required=True, metavar="TEXT", help="such as those trained on")
+    command.add_argument(
+        "--length",
+        type=count,
+        default=overlap.LENGTH,
+        help=f"bytes of the shortest stretch that counts (default: {overlap.LENGTH})",
+    )
 
 
 def _fit(options) -> int:
@@ -86,6 +96,33 @@ def _fit(options) -> int:
         size = f"{text['documents']:,} documents, {text['bytes']:,} bytes"
         print(f"{text['name']}: {size}, SHA-256 {text['sha256'][:16]}")
     print(f"{options.out}: {options.kind}, {len(packed):,} bytes, digest {digest(predictor)[:16]}")
+    return 0
+
+
+def _overlap(options) -> int:
+    documents, tallies = sources.counted(options.texts)
+    others, more = sources.counted(options.others)
+    texts = list(documents)
+    bar = tqdm(others, desc="documents of the others", unit="", disable=None)
+    shared = overlap.shared_bytes(texts, bar, options.length)
+    found = {
+        "length": options.length,
+        "documents": len(texts),
+        "bytes": sum(map(len, texts)),
+        "documents_with_a_shared_stretch": sum(map(bool, shared)),
+        "documents_shared_by_half": sum(2 * own >= len(text) > 0 for own, text in zip(shared, texts, strict=True)),
+        "shared_bytes": sum(shared),
+    }
+    if options.json:
+        names = {"texts": tallies, "others": more}
+        named = {key: [{"name": name} | tally.as_dict() for name, tally in own] for key, own in names.items()}
+        print_json({"command": options.command} | found | named | {"environment": environment()})
+        return 0
+    print(
+        f"{found['documents_with_a_shared_stretch']:,} of {len(texts):,} documents share {options.length} bytes "
+        f"or more with the others, {found['documents_shared_by_half']:,} half of themselves or more; "
+        f"{found['shared_bytes']:,} of {found['bytes']:,} bytes"
+    )
     return 0
 
 

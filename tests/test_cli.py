@@ -111,6 +111,25 @@ def test_verify_exits_with_1_if_a_promise_is_broken(here, capsys, monkeypatch):
     assert "1 broken promise" in out
 
 
+def test_overlap_counts_what_stands_in_both(here, capsys):
+    text = bytes(range(200))
+    (here / "a").write_bytes(text + text[:50])
+    (here / "b").write_bytes(b"x" + text[20:120])
+    code, out, err = run(capsys, "overlap", "a", "b", "--others", "b", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert [found[name] for name in ("length", "documents", "bytes", "shared_bytes")] == [64, 2, 351, 201]
+    assert (found["documents_with_a_shared_stretch"], found["documents_shared_by_half"]) == (2, 1)
+    assert [text["name"] for text in found["others"]] == ["b"]
+    code, out, _ = run(capsys, "overlap", "a", "--others", "b", "--length", "101")
+    assert (code, out) == (
+        0,
+        "0 of 1 documents share 101 bytes or more with the others, 0 half of themselves or more; 0 of 250 bytes\n",
+    )
+    assert "missing: cannot be read" in refused(capsys, "overlap", "a", "--others", "missing")
+    assert "positive integer" in refused(capsys, "overlap", "a", "--others", "b", "--length", "0")
+
+
 def test_fit_and_use(here, capsys):
     code, out, _ = run(capsys, "fit", "ngram", "text", "builtin:train", "-o", "own", "--order", "2", "--json")
     assert code == 0

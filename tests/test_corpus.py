@@ -4,8 +4,10 @@ import os
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from eiwref.corpus import builtin, sources
+from eiwref.corpus import builtin, overlap, sources
 from eiwref.errors import CorpusError, EiwrefError
 
 
@@ -167,3 +169,30 @@ def test_a_part_of_a_file_is_named_by_its_documents(tmp_path):
     ):
         with pytest.raises(CorpusError, match=found):
             part(ends)
+
+
+def covered(text, others, length):
+    """Bytes of stretches that stand in one of the others, counted one by one."""
+    inside = set()
+    for at in range(len(text) - length + 1):
+        if any(text[at : at + length] in other for other in others):
+            inside |= set(range(at, at + length))
+    return len(inside)
+
+
+SOME = st.lists(st.text("ab", max_size=30).map(str.encode), max_size=4)
+
+
+@given(SOME, SOME, st.integers(1, 9))
+def test_what_texts_share_is_what_one_finds_by_looking(texts, others, length):
+    expected = [covered(text, others, length) for text in texts]
+    assert overlap.shared_bytes(texts, iter(others), length) == expected
+
+
+def test_real_texts_share_what_was_put_into_them():
+    first, second, third, *_ = builtin.documents("held-out")
+    mixed = second[:500] + first[100:300] + second[500:]
+    assert overlap.shared_bytes([first, b"", third], [mixed]) == [200, 0, 0]
+    assert overlap.shared_bytes([bytes(range(256)) * 3], [bytes(range(1, 256)) * 3]) == [3 * 255]
+    with pytest.raises(CorpusError, match="stretches of 0 bytes"):
+        overlap.shared_bytes([first], [second], 0)

@@ -91,7 +91,7 @@ FILES = {
         *("base", "plain", "subword", "ac", "huffman", "ans", "rank", "equal_info", "equal_text"),
         *("streaming", "registry", "workers", "container", "huggingface", ""),
     ],
-    "corpus": ["builtin", "sources", "tokens", ""],
+    "corpus": ["builtin", "sources", "tokens", "overlap", ""],
     "experiments": ["result", "pool", "paper", "compression", "walk", ""],
     "reproduce": [
         *("material", "grid", "tokens", "trained", "places", "examples", "scales", "experiment", "statistics"),

@@ -311,3 +311,13 @@ def test_perplexity_at_equal_cost_is_the_committed_result():
     changes = [row["change"] for row in rows]
     assert f"perplexity a byte is {min(changes):.0f} to {max(changes):.0f} % higher than" in README
     assert {row["equal"] for row in rows} == {"training", "inference"}
+
+
+def test_what_texts_share_is_the_committed_result():
+    runs = json.loads((CHECKOUT / "data" / "results" / "overlap.json").read_text())["runs"]
+    learned, held_out, from_m2 = (run["shared_bytes"] for run in runs)
+    told = f"{held_out} bytes of the 1.1 MB held out stand in what M1 learned from and {from_m2} in what M2s did"
+    assert f"{told}, and of that {learned:,} in what M1\ndid" in README
+    files = {text["name"]: text["sha256"] for run in runs for name in ("texts", "others") for text in run[name]}
+    listed = (CHECKOUT / "data" / "README.md").read_text()
+    assert all(f"| `{name}` |" in listed and digest in listed for name, digest in files.items())
