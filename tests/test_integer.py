@@ -298,9 +298,21 @@ def test_arrays_that_would_not_be_exact_are_refused():
         with pytest.raises(ModelError, match=r"sums over 104[12] terms of 8 bits would not stay exact"):
             shapes(wide)
     shapes(replace(config, d_mlp=1040, d_model=1040))
-    shapes(replace(config, symbols=1447))  # 2 x 1448^2 is 2^22 - 896
-    with pytest.raises(ModelError, match="2 heads have too many scores of 1448 symbols, expected 4194304 at most"):
-        shapes(replace(config, symbols=1448))
+    shapes(replace(config, symbols=2047))  # 2 x 2048^2 is 2^23
+    with pytest.raises(ModelError, match="2 heads have 8,396,802 scores of pairs of ids, expected 8,388,608 at"):
+        shapes(replace(config, symbols=2048))
+
+
+def test_no_part_of_the_work_is_large():
+    """Of the first layer's sums by symbol too, which are more than scores where few keys are seen."""
+    for texts, t, s, least in ((1024, 1, 1, 258), (1024, 1, 200, 258), (3, 256, 256, 258), (1024, 1, 200, 0)):
+        covered = np.zeros((texts, t), dtype=int)
+        for some, queries, upto in integer._parts(texts, 4, t, s, least):
+            covered[some, queries] += 1
+            assert upto == s - t + queries.stop
+            one = 4 * (queries.stop - queries.start) * max(upto, least)
+            assert (some.stop - some.start) * one <= max(integer.SCORES, one)
+        assert (covered == 1).all()
 
 
 def test_ids_and_positions_are_checked(m1):

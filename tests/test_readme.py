@@ -168,6 +168,13 @@ def test_the_speed_of_neural_compression_is_the_committed_result():
     assert f"({sharded['decode']:.2f} times) ([data]" in README
     (at_once,) = (row["ratio"] for row in rows if "all positions at once" in row["peer_name"])
     assert f"is ahead: ours is {at_once:.2f} times as fast" in README
+    earlier = json.loads((CHECKOUT / "data" / "results" / "compress-earlier.json").read_text())["rows"]
+    peers = [
+        next(row["peer"] for row in earlier if row["peer_name"] == name)
+        for name in ("PyTorch, 1024 at once", "PyTorch, 1024 at once, a shard a Python thread")
+    ]
+    told = "{:,.0f} and {:,.0f} bytes/s in these two ways, against which it would be {:.2f} and {:.2f} times"
+    assert told.format(*peers, *(found["decode"]["ours"] / peer for peer in peers)) in README
 
 
 def test_what_a_byte_costs_is_the_committed_result():
@@ -287,6 +294,10 @@ def test_how_fast_m2s_write_is_the_committed_result():
         ("EqualInfoAC[b=16, v=65k]", "windows with 65k ids {:.1f} and {:.1f} times"),
     ):
         assert sentence.format(times[name, "tiny"], times[name, "small"]) in README
+    over = [
+        times["EqualInfoAC[b=16, v=256]", size] / times["SentencePiece[v=8k]", size] for size in ("tiny", "small")
+    ]
+    assert "windows are {:.2f} and {:.2f} times as fast as those".format(*over) in README
     assert all((row["times_bytes_by_m1"] or 0) < 1 for row in rows)  # "never ahead of bytes"
 
 
@@ -308,8 +319,12 @@ def test_texts_are_those_of_the_committed_results():
 
 def test_perplexity_at_equal_cost_is_the_committed_result():
     rows = json.loads((CHECKOUT / "data" / "results" / "laptop" / "perplexity.json").read_text())["rows"]
-    changes = [row["change"] for row in rows]
-    assert f"perplexity a byte is {min(changes):.0f} to {max(changes):.0f} % higher than" in README
+    few, many = (
+        [row["change"] for row in rows if row["tokenizer"] == f"EqualInfoAC[b=16, v={v}]"] for v in ("256", "65k")
+    )
+    assert f"with 256 ids have a perplexity a byte {min(few):.0f} to {max(few):.0f} % higher than M2s" in README
+    assert f"with 65k ids, which learned nothing, {min(many):.0f} to {max(many):.0f} %" in README
+    assert [row["both_learned"] for row in rows] == ["256" in row["tokenizer"] for row in rows]
     assert {row["equal"] for row in rows} == {"training", "inference"}
 
 
@@ -317,7 +332,7 @@ def test_what_texts_share_is_the_committed_result():
     runs = json.loads((CHECKOUT / "data" / "results" / "overlap.json").read_text())["runs"]
     learned, held_out, from_m2 = (run["shared_bytes"] for run in runs)
     told = f"{held_out} bytes of the 1.1 MB held out stand in what M1 learned from and {from_m2} in what M2s did"
-    assert f"{told}, and of that {learned:,} in what M1\ndid" in README
+    assert f"{told}; of the text that M2s learned from, {learned:,} bytes stand in M1's" in README
     files = {text["name"]: text["sha256"] for run in runs for name in ("texts", "others") for text in run[name]}
     listed = (CHECKOUT / "data" / "README.md").read_text()
     assert all(f"| `{name}` |" in listed and digest in listed for name, digest in files.items())

@@ -322,7 +322,7 @@ def test_what_the_ledger_says_of_a_claim(made):
 
 
 def test_a_result_names_all_machines_of_its_runs(made, capsys):
-    """Whoever puts it together need not be where the runs were made; what a run did not record is not said."""
+    """Whoever puts it together need not be where the runs were made; what runs did not record is told."""
     here = environment()
     first = min((made / "runs").glob("square-*.json"))
     data = json.loads(first.read_text())
@@ -332,6 +332,9 @@ def test_a_result_names_all_machines_of_its_runs(made, capsys):
     found = Result.load(made / "figure2.json").environment
     assert found["eiwref"] == here["eiwref"]
     assert set(found["numpy"].split(" and ")) == {"2.0.0", here["numpy"]}
+    assert found["python"].startswith(here["python"])
+    assert found["python"].endswith("(not recorded of 1 of 4 runs)")
+    assert registry._together([{"blas": ""}, {}]) == dict.fromkeys(("blas", *here), "not recorded")
     assert versions({"numpy": "2.0.0", "processor": "", "cores": 64}) == "numpy 2.0.0"
 
 

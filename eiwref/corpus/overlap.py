@@ -2,8 +2,8 @@
 
 Paper, section 3.1: C4 and its own split. Our text comes from several collections, so that it must be looked at.
 
-Stretches of so many bytes are compared by hashes of 64 bits: of four million against thirty million of them, a
-pair would be alike by chance in one comparison of a hundred thousand.
+Stretches of so many bytes are compared by hashes of 64 bits. If these fell at random, of four million against
+thirty million a pair would be alike by chance in one comparison of a hundred thousand.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ def hashes(text: bytes, length: int) -> np.ndarray:
 
     The sum over a stretch of (byte + 1) x BASE^place, modulo 2^64.
 
-    >>> a, b, c, d = hashes(b"abcab", 2)
+    >>> a, b, c, d = hashes(b"abcab", 2).tolist()
     >>> a == d, a == b
     (True, False)
     """
@@ -36,7 +36,8 @@ def hashes(text: bytes, length: int) -> np.ndarray:
 def shared_bytes(texts: Sequence[bytes], others: Iterable[bytes], length: int = LENGTH) -> list[int]:
     """Of each text, how many bytes lie in stretches of `length` bytes that stand in one of the others too.
 
-    Raises `CorpusError` for a length below 1.
+    Holds some 24 bytes of memory for each byte of the texts, and 40 for each of the other at hand. Raises
+    `CorpusError` for a length below 1.
     """
     if length < 1:
         raise CorpusError(f"stretches of {length} bytes, expected 1 at least")

@@ -31,7 +31,7 @@ def distance_buckets(distances) -> np.ndarray:
 
 
 class Past:
-    """What attention keeps of all positions so far: keys and values, (B, H, S, K) each, or others (B, H, S, ...).
+    """What attention keeps of all positions so far: keys and values, (B, H, S, K), or else (B, any, S, ...).
 
     It never changes; `append` gives the one after. `arrays` are views of arrays with room behind them, which no
     past looks at but its own. The first to go on from a past writes there, with nothing to copy, and takes the

@@ -9,7 +9,8 @@ digit exists. Every number below is an integer, though most lie in float32 array
   16-bit activations in float64, below 2^53.
 * Between products stand multiplications by constants, additions, one square root and one division a position, and
   rounding to nearest: single operations, which IEEE 754 requires to be correctly rounded everywhere.
-* The first layer sees symbols and nothing else: its norms, queries, keys, values and scores are tables, made once.
+* In the first layer queries, keys and values depend on the symbol alone. So scores of all pairs of symbols and the
+  values of all symbols are two tables, made once; the bias of distances is added as elsewhere.
 * There is no exp. Scores and logits are counted in 256ths of an octave, and powers of two come from a table that
   is made by integer square roots.
 
@@ -44,7 +45,7 @@ LARGEST_SCALE = 10**6  # so that nothing overflows
 ROWS = 256
 SCORES = 1 << 17
 QUERIES = 64  # of a text at a time, which look at no keys after the last of them
-PAIRS = 1 << 22  # scores of two symbols that are kept, at most
+PAIRS = 1 << 23  # scores of two symbols in the first layer that are kept, at most: 32 MB
 
 
 @cache
@@ -87,12 +88,16 @@ class Block(NamedTuple):
 
 
 def shapes(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
-    """{name: (shape, type)} of every array of a network; raises `ModelError` if its sums would not be exact."""
+    """{name: (shape, type)} of every array of a network.
+
+    Raises `ModelError` if its sums would not be exact, or its table of scores too large.
+    """
     d, f, v = config.d_model, config.d_mlp, config.symbols
     if max(d, f) > TERMS:
         raise ModelError(f"sums over {max(d, f)} terms of 8 bits would not stay exact, expected {TERMS} at most")
     if config.heads * (v + 1) ** 2 > PAIRS:
-        raise ModelError(f"{config.heads} heads have too many scores of {v} symbols, expected {PAIRS} at most")
+        found = config.heads * (v + 1) ** 2
+        raise ModelError(f"{config.heads} heads have {found:,} scores of pairs of ids, expected {PAIRS:,} at most")
     found = {"embedding": ((v + 1, d), "int32"), "norm": ((d,), "float32")}
     found |= {"output": ((d, v), "int8"), "output_scale": ((v,), "float64")}
     own = {
@@ -110,7 +115,7 @@ def shapes(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def check(config: Config, arrays: dict) -> None:
-    """Raise `ModelError` unless these are the arrays of such a network, and every sum over them is exact."""
+    """Raise `ModelError` unless these are the arrays of such a network, as `shapes` does too, and fit its sums."""
     expected = shapes(config)
     for name in sorted(expected.keys() | arrays.keys()):
         if name not in arrays or name not in expected:
@@ -213,10 +218,11 @@ class IntegerTransformer:
         return scores.reshape(self.config.heads, -1), v[0].copy()
 
     def _attention_to_symbols(self, block, ids, past):
-        """`_attention` of the first block, to which a position is its symbol and no more: ids (B, T).
+        """What `_attention` gives, of the first block, to which a position is its symbol and no more: ids (B, T).
 
         Scores are looked up; shares are summed by symbol, and those sums meet values that are one table for all
-        texts. A sum of products is still of 2^16 times 127 at most, whatever its order.
+        texts. A sum of products is still of 2^16 times 127 at most, whatever its order. `past` and what follows
+        it hold ids, (B, 1, S).
         """
         xp, (h, symbols, k) = self.xp, self._values.shape
         ids = ids.astype(np.int64)
@@ -224,7 +230,7 @@ class IntegerTransformer:
         seen = present.arrays[0][:, 0]  # (B, S)
         bias = self._bias(block, ids.shape[1], seen.shape[1])[:, None]  # (H, 1, T, S)
         attended = xp.empty((*ids.shape, h, k), dtype=np.float32)  # (B, T, H, K)
-        for some, here, upto in _parts(len(ids), h, ids.shape[1], seen.shape[1]):
+        for some, here, upto in _parts(len(ids), h, ids.shape[1], seen.shape[1], symbols):
             before = seen[some, None, :upto]
             scores = xp.take(self._pairs, ids[some, here, None] * symbols + before, axis=1)  # (H, b, -, upto)
             shares = self._shares_of(scores, bias[:, :, here, :upto])
@@ -305,12 +311,15 @@ def _rows(n: int) -> Iterator[slice]:
         yield slice(at, at + ROWS)
 
 
-def _parts(texts: int, heads: int, t: int, s: int) -> Iterator[tuple[slice, slice, int]]:
-    """(texts, queries, how many keys these see), so that their scores are few enough at a time."""
+def _parts(texts: int, heads: int, t: int, s: int, least: int = 0) -> Iterator[tuple[slice, slice, int]]:
+    """(texts, queries, how many keys these see), so that their scores are few enough at a time.
+
+    `least`: numbers of a query and head, if they are more than its scores.
+    """
     for begin in range(0, t, QUERIES):
         here = slice(begin, min(begin + QUERIES, t))
         upto = s - t + here.stop  # what the last of these queries sees
-        for some in _slices(texts, heads * (here.stop - begin) * upto):
+        for some in _slices(texts, heads * (here.stop - begin) * max(upto, least)):
             yield some, here, upto
 
 

@@ -69,7 +69,8 @@ class IntegerNetwork(Networked):
 def quantised(m1: Network, texts: Sequence[bytes]) -> IntegerNetwork:
     """`m1` in integers; `texts`, like those it was trained on, show how large its numbers get.
 
-    Raises `ModelError` if they are shorter than the context, or the network is too wide for exact sums.
+    Raises `ModelError` if they are shorter than the context, or the network is too wide for exact sums, or
+    its table of scores too large.
     """
     ids, _ = pieces(m1.config, texts)
     network = IntegerTransformer(m1.config, quantise(m1.network, m1.params, ids))

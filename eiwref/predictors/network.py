@@ -26,7 +26,7 @@ from eiwref.predictors.static import Unigram
 WEIGHT_BITS = 30  # of a probability, before it becomes a frequency
 REMEMBERED = 3  # symbols: the first few of a window come again and again
 AT_ONCE = 4096  # symbols whose distributions are held at a time
-ROOM = 4096  # states remembered at most, each with its keys and values
+ROOM = 4096  # states remembered at most, each with its past
 
 
 class _State:
@@ -41,7 +41,7 @@ class _State:
 class _States(NamedTuple):
     """A batch of `n` states that have seen equally many symbols."""
 
-    past: list  # keys and values of every block
+    past: list  # what every block keeps of the symbols so far
     logits: np.ndarray  # (n, 257)
     seen: int
 

@@ -126,13 +126,14 @@ def _together(environments: list[dict]) -> dict:
 
 def _values(each: list):
     """The one that all have, or all there are in words, and of how many runs there is none."""
-    values = list(dict.fromkeys(value for value in each if value is not None))
-    if len(values) == 1 and None not in each:
+    values = list(dict.fromkeys(value for value in each if value))
+    silent = sum(not value for value in each)
+    if len(values) == 1 and not silent:
         return values[0]
     known = " and ".join(map(str, values))
-    if None not in each:
+    if not silent:
         return known
-    return f"{known} (not recorded of {each.count(None)} runs of {len(each)})" if known else "not recorded"
+    return f"{known} (not recorded of {silent} of {len(each)} runs)" if known else "not recorded"
 
 
 def draw(experiment: Experiment, result: Result, out: Path) -> None:

@@ -249,9 +249,9 @@ def _matched_runs(scale: Scale) -> list[tuple[str, list[Trained]]]:
         for measure in MEASURES:
             more = {} if tokenizer == BYTES else {"unit": measure, "amount": scale.amount * each[measure]}
             runs = all_seeds(scale, tokenizer, **more)
-            # Of many ids other amounts than the scale's may take many times as long.
-            few = measure == scale.unit or vocabulary(tokenizer) == 256
-            found.append((measure, runs if few else runs[:1]))
+            # Where ids are many, other amounts than the scale's may take many times as long: one seed then.
+            cheap = measure == scale.unit or vocabulary(tokenizer) == 256
+            found.append((measure, runs if cheap else runs[:1]))
     return found
 
 
