@@ -266,11 +266,7 @@ def test_what_is_matched():
     config = scaling.sizes.config("tiny", 257, scale.context)
     steps = {(matched, runs[0].tokenizer): runs[0] for matched, runs in scaling._matched_runs(scale)}
     seeds = {(matched, runs[0].tokenizer): len(runs) for matched, runs in scaling._matched_runs(scale)}
-    assert {tokenizer for (_, tokenizer), count in seeds.items() if count == 1} == {
-        scale.subword,
-        scaling.WINDOW_65K,
-    }
-    assert [seeds["bytes", name] for name in (scale.subword, scaling.WINDOW_65K)] == [3, 3]
+    assert all(count == (3 if "bytes" in which or "Bytes" in which else 1) for which, count in seeds.items())
     raw = steps["bytes", "Bytes"].steps(config, 1.0)
     assert raw * scale.batch * scale.context == pytest.approx(scale.amount, rel=1e-3)
     assert steps["tokens", "AC[v=256]"].steps(config, 5.49) == raw

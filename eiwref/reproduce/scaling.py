@@ -18,7 +18,6 @@ from eiwref.reproduce.statistics import deviation, mean, welch
 from eiwref.reproduce.tokens import read_by
 from eiwref.reproduce.trained import UNITS as MEASURES
 from eiwref.reproduce.trained import Trained, training_flops
-from eiwref.tokenizers.registry import vocabulary
 
 BYTES, AC, GZIP, GZIP_65K = "Bytes", "AC[v=256]", "GZip[v=256]", "GZip[v=65k]"
 WINDOW, WINDOW_65K = "EqualInfoAC[b=16, v=256]", "EqualInfoAC[b=16, v=65k]"
@@ -249,9 +248,8 @@ def _matched_runs(scale: Scale) -> list[tuple[str, list[Trained]]]:
         for measure in MEASURES:
             more = {} if tokenizer == BYTES else {"unit": measure, "amount": scale.amount * each[measure]}
             runs = all_seeds(scale, tokenizer, **more)
-            # Where ids are many, other amounts than the scale's may take many times as long: one seed then.
-            cheap = measure == scale.unit or vocabulary(tokenizer) == 256
-            found.append((measure, runs if cheap else runs[:1]))
+            # Other amounts than the scale's may take many times as long: one seed then.
+            found.append((measure, runs if tokenizer == BYTES or measure == scale.unit else runs[:1]))
     return found
 
 
