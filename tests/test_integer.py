@@ -321,6 +321,9 @@ def test_ids_and_positions_are_checked(m1):
             m1.network.step(ids)
     narrow = np.frombuffer(TEXT[:128], dtype=np.uint8)[None]  # whose products with 258 are no numbers of 8 bits
     np.testing.assert_array_equal(m1.network.step(narrow)[0], m1.network.step(narrow.astype(int))[0])
+    first, past = m1.network.step(narrow[:, 0])
+    second, _ = m1.network.step(narrow[:, 1], past)
+    np.testing.assert_array_equal(np.stack([first, second], axis=1), m1.network.step(narrow[:, :2])[0])
     _, past = m1.network.step(np.zeros((1, 128), dtype=int))
     with pytest.raises(ModelError, match="129 positions"):
         m1.network.step(np.zeros((1, 1), dtype=int), past)

@@ -148,6 +148,7 @@ class IntegerTransformer:
     def step(self, ids, past=None):
         """(levels (B, T, symbols) int64, past) of ids (B, T): logits in 256ths of an octave.
 
+        Ids (B,) are one position of each text; their levels are (B, symbols).
         `past`: what the step before gave, a `Past` a block; it stays valid. All positions at once give what they
         give one by one. Raises `ModelError` for ids or positions as `Transformer.forward` does.
         """
@@ -225,7 +226,7 @@ class IntegerTransformer:
         it hold ids, (B, 1, S).
         """
         xp, (h, symbols, k) = self.xp, self._values.shape
-        ids = ids.astype(np.int64)
+        ids = ids.reshape(len(ids), -1).astype(np.int64)
         present = Past(ids[:, None]) if past is None else past.append(xp, ids[:, None])
         seen = present.arrays[0][:, 0]  # (B, S)
         bias = self._bias(block, ids.shape[1], seen.shape[1])[:, None]  # (H, 1, T, S)
