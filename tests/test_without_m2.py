@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 import eiwref
 from eiwref import doctor, verify
 from eiwref.corpus import builtin
-from eiwref.reproduce import edits, entropy, price, ratios, round_trips, stability, uniformity
+from eiwref.reproduce import edits, entropy, price, ratios, round_trips, stability, stability_claims, uniformity
 from eiwref.reproduce.claims import CONTRADICTED, NOT_AT_THIS_SCALE, REPRODUCED
 from eiwref.reproduce.scales import SCALES
 from eiwref.tokenizers import tokenizer
 
 TEXT = builtin.documents("held-out")[0]
-CLAIMS = {claim.id: claim for module in (ratios, round_trips, stability, uniformity) for claim in module.CLAIMS}
+CLAIMS = {
+    claim.id: claim for module in (ratios, round_trips, stability_claims, uniformity) for claim in module.CLAIMS
+}
 
 
 def place(held_out, train=(), predictor=None):

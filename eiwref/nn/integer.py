@@ -95,9 +95,11 @@ def shapes(config: Config) -> dict[str, tuple[tuple[int, ...], str]]:
     d, f, v = config.d_model, config.d_mlp, config.symbols
     if max(d, f) > TERMS:
         raise ModelError(f"sums over {max(d, f)} terms of 8 bits would not stay exact, expected {TERMS} at most")
-    if config.heads * (v + 1) ** 2 > PAIRS:
-        found = config.heads * (v + 1) ** 2
-        raise ModelError(f"{config.heads} heads have {found:,} scores of pairs of ids, expected {PAIRS:,} at most")
+    scores = config.heads * (v + 1) ** 2
+    if scores > PAIRS:
+        raise ModelError(
+            f"{config.heads} heads have {scores:,} scores of pairs of ids, expected {PAIRS:,} at most"
+        )
     found = {"embedding": ((v + 1, d), "int32"), "norm": ((d,), "float32")}
     found |= {"output": ((d, v), "int8"), "output_scale": ((v,), "float64")}
     own = {

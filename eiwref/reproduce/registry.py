@@ -20,6 +20,7 @@ from eiwref.reproduce import (
     scaling_claims,
     spelling,
     stability,
+    stability_claims,
     uniformity,
     variants,
     windows_m1,
@@ -49,7 +50,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
         (
             *ratios.CLAIMS,
             *round_trips.CLAIMS,
-            *stability.CLAIMS,
+            *stability_claims.CLAIMS,
             *uniformity.CLAIMS,
             *scaling_claims.CLAIMS,
             *variants.CLAIMS,
