@@ -13,7 +13,6 @@ import numpy as np
 from eiwref.backend import to_numpy
 from eiwref.errors import EiwrefError
 from eiwref.m2 import M2, m1_config
-from eiwref.nn.layers import token_nats
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
 from eiwref.predictors.base import BYTES as END
 from eiwref.predictors.network import Networked
@@ -71,51 +70,48 @@ def measure(m2: M2, texts: list[bytes], bar=iter) -> dict:
 
 
 def model_bits(network: Transformer, params: dict, documents: list, bar=iter, unit: int = 1) -> float:
-    """Bits that an M2 spends on documents of ids, the end of each included; see `predictions`."""
+    """Bits that an M2 spends on documents of ids, the end of each included; see `pieces`."""
     nats = 0.0
-    for found in predictions(network, params, documents, bar, unit):
-        nats += float((token_nats(found.logits, found.targets, network.xp) * found.counted).sum())
+    for some in pieces(network, documents, bar, unit):
+        nats += float((network.nats(params, some.ids, some.targets) * some.counted).sum())
     return nats / float(np.log(2))
 
 
-class Predictions(NamedTuple):
-    """What a network expects at some pieces of documents, and what stands there: arrays of its array module."""
+class Pieces(NamedTuple):
+    """Some pieces of documents as a network reads them: arrays of its array module, (B, T) each."""
 
-    logits: np.ndarray  # (B, T, V)
-    targets: np.ndarray  # (B, T)
-    counted: np.ndarray  # (B, T), False where a shorter piece was padded
-    places: np.ndarray  # (B, T), of the targets in their documents, from 0
+    ids: np.ndarray
+    targets: np.ndarray
+    counted: np.ndarray  # False where a shorter piece was padded
+    places: np.ndarray  # of the targets in their documents, from 0
 
 
-def predictions(
-    network: Transformer, params: dict, documents: list, bar=iter, unit: int = 1
-) -> Iterator[Predictions]:
-    """Of all ids of documents, the end of each included, once.
+def pieces(network: Transformer, documents: list, bar=iter, unit: int = 1) -> Iterator[Pieces]:
+    """All ids of documents, the end of each included, once; as many at a time as there may be logits of.
 
     Every document is cut into pieces of the context's length, or of the multiple of `unit` below it, so that a
     piece begins where a window does. Each is begun afresh from the start, as in training: what stands before a
-    piece is not seen, so a longer context would do better. The logits of one piece at least are held at once.
+    piece is not seen, so a longer context would do better.
     """
     xp, config = network.xp, network.config
     end, step = config.symbols - 1, config.context - config.context % unit or config.context
-    pieces = []  # (ids, where in its document it begins)
+    cut = []  # (ids, where in its document it begins)
     for document in documents:
         whole = np.append(document, end).astype(np.int64)
-        pieces += [(whole[begin : begin + step], begin) for begin in range(0, len(whole), step)]
+        cut += [(whole[begin : begin + step], begin) for begin in range(0, len(whole), step)]
     # Pieces of like length share a batch; what pads the shorter ones is not counted.
-    pieces.sort(key=lambda piece: len(piece[0]))
+    cut.sort(key=lambda piece: len(piece[0]))
     batch = max(1, min(LOGITS_AT_ONCE // config.symbols, POSITIONS_AT_ONCE) // config.context)
-    for at in bar(range(0, len(pieces), batch)):
-        group, begins = zip(*pieces[at : at + batch], strict=True)
+    for at in bar(range(0, len(cut), batch)):
+        group, begins = zip(*cut[at : at + batch], strict=True)
         lengths = np.array([len(piece) for piece in group])
         along = np.arange(lengths.max())
         targets = np.full((len(group), len(along)), end, dtype=np.int64)
         for row, piece in enumerate(group):
             targets[row, : len(piece)] = piece
         ids = np.concatenate([np.full((len(group), 1), config.start), targets[:, :-1]], axis=1)
-        logits, _ = network.forward(params, xp.asarray(ids))
         counted = along < lengths[:, None]
-        yield Predictions(logits, *map(xp.asarray, (targets, counted, np.array(begins)[:, None] + along)))
+        yield Pieces(*map(xp.asarray, (ids, targets, counted, np.array(begins)[:, None] + along)))
 
 
 def measure_m1(m1: Networked, texts: list[bytes], bar=iter) -> dict:

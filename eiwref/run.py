@@ -60,7 +60,7 @@ class Plan:
 
 
 class HeldOut(NamedTuple):
-    """Text to measure a network on: documents of ids, and the bytes they stand for; `unit` as in `predictions`."""
+    """Text to measure a network on: documents of ids, and the bytes they stand for; `unit` as in `pieces`."""
 
     documents: list[np.ndarray]
     text_bytes: float

@@ -9,7 +9,7 @@ import pytest
 
 from eiwref.backend import array_module, to_numpy
 from eiwref.errors import BackendError, ModelError
-from eiwref.nn import transformer
+from eiwref.nn import layers, transformer
 from eiwref.nn.attention import Attention
 from eiwref.nn.gradcheck import check_layer, directional_errors
 from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm
@@ -153,6 +153,23 @@ def test_the_loss_a_few_positions_at_a_time_is_that_of_all(at_once, rng, xp, mon
     assert float(loss) == pytest.approx(float(whole) / targets.size, rel=1e-12)
     for name, expected in network.backward(dlogits, cache).items():
         np.testing.assert_allclose(host(grads[name]), host(expected), rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize(("least", "stretch"), [(1, 1), (2, 30), (1 << 10, 1 << 18)])
+def test_nats_a_few_symbols_at_a_time_are_those_of_all_logits(least, stretch, rng, xp, monkeypatch):
+    monkeypatch.setattr(layers, "LEAST", least)
+    monkeypatch.setattr(layers, "STRETCH", stretch)
+    config = Config(symbols=11, d_model=8, heads=2, layers=1, d_mlp=8, context=6)
+    network = Transformer(config, xp)
+    params = {name: xp.asarray(values) for name, values in network.init(rng, np.float64).items()}
+    params["output.weight"] *= 300.0  # exponentials of such logits overflow
+    ids, targets = xp.asarray(rng.integers(0, 11, (2, 3, 6)))
+    logits, _ = network.forward(params, ids)
+    expected = layers.token_nats(logits, targets, xp)
+    assert np.abs(to_numpy(logits)).max() > 710
+    found = network.nats(params, ids, targets)
+    assert found.shape == (3, 6)
+    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), rtol=1e-12, atol=1e-12)
 
 
 def test_backward_twice_gives_the_same_and_changes_nothing(rng, xp):

@@ -43,20 +43,20 @@ def problem(config, batch, positions, seed=0, dtype=np.float64):
     positions=st.sampled_from([1, 2, 63, 64, 65, 100, 130, 200]),
     tied=st.booleans(),
     z_loss=st.sampled_from([0.0, 1e-4, 0.1]),
-    logits=st.sampled_from([1, 9000, 1 << 23]),
+    columns=st.sampled_from([1, 3, 512]),
     rows=st.sampled_from([1, 50, 512]),
-    softmax=st.sampled_from([1, 5000, 1 << 17]),
+    scores=st.sampled_from([1, 5000, 1 << 16]),
 )
 def test_the_arranged_step_is_the_readable_one(
-    symbols, width, heads, layers, d_mlp, batch, positions, tied, z_loss, logits, rows, softmax
+    symbols, width, heads, layers, d_mlp, batch, positions, tied, z_loss, columns, rows, scores
 ):
     config = Config(symbols, width * heads, heads, layers, d_mlp, positions, tied, z_loss)
     network, params, ids, targets = problem(config, batch, positions, symbols + positions)
     expected, expected_grads = network.loss(params, ids, targets)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arranged, "LOGITS", logits)
+        patch.setattr(arranged, "COLUMNS", columns)
         patch.setattr(arranged, "ROWS", rows)
-        patch.setattr(arranged, "SOFTMAX", softmax)
+        patch.setattr(arranged, "SCORES", scores)
         step = Arranged(config, batch, positions, np.float64)
         grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
         for _ in range(2):  # buffers of the first time are no matter the second time
@@ -65,6 +65,25 @@ def test_the_arranged_step_is_the_readable_one(
             for name, grad in grads.items():
                 error = np.abs(grad - expected_grads[name]).max()
                 assert error <= 1e-10 * max(np.abs(expected_grads[name]).max(), 1e-3), name
+
+
+@pytest.mark.parametrize("times", [1.0, 30.0, 1000.0])
+@pytest.mark.parametrize("where", ["scores", "logits", "both"])
+def test_exponentials_that_floats_do_not_hold_are_made_again(times, where):
+    """Where queries or the output's weights are so large, e to the power of what they give is infinite or 0."""
+    config = Config(symbols=40, d_model=16, heads=2, layers=2, d_mlp=24, context=80)
+    network, params, ids, targets = problem(config, 3, 80)
+    names = [name for name in params if name.endswith("attention.query")] if where != "logits" else []
+    for name in [*names, *(["output.weight"] if where != "scores" else [])]:
+        params[name] *= times
+    expected, expected_grads = network.loss(params, ids, targets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arranged, "COLUMNS", 7)
+        step = Arranged(config, 3, 80, np.float64)
+        grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
+        assert step.loss(params, grads, ids, targets, ids.size) == pytest.approx(expected, rel=1e-10)
+    for name, grad in grads.items():
+        assert np.abs(grad - expected_grads[name]).max() <= 1e-10 * np.abs(expected_grads[name]).max(), name
 
 
 def readable(network, params, optimizer, batches):

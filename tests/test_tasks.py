@@ -9,7 +9,7 @@ import pytest
 
 import eiwref
 from eiwref.errors import Diverged
-from eiwref.evaluate import model_bits, predictions
+from eiwref.evaluate import model_bits, pieces
 from eiwref.experiments import paper
 from eiwref.experiments.result import Result
 from eiwref.files import data_path
@@ -186,10 +186,10 @@ def test_accuracy_by_place_is_that_of_a_loop():
     assert measured["held_out_bits_per_byte"] == pytest.approx(model_bits(NETWORK, params, documents) / 50)
 
 
-def test_predictions_name_the_place_of_every_id():
+def test_pieces_name_the_place_of_every_id():
     documents = [np.arange(6), np.zeros(13, dtype=np.int64) + 2]
     found = {}
-    for some in predictions(NETWORK, fresh(), documents):
+    for some in pieces(NETWORK, documents):
         for target, counted, place in zip(*map(np.ravel, some[1:]), strict=True):
             if counted:
                 found.setdefault(int(place), []).append(int(target))
@@ -205,19 +205,15 @@ def test_pieces_begin_where_windows_do():
     """Of a context of 10, windows of 3 tokens fill 9; of 12, more than all of it, the piece is the context."""
     documents = [np.arange(6), np.arange(23) % 6]
     for unit, step in ((1, 10), (3, 9), (5, 10), (12, 10)):
-        lengths = [
-            len(row) for some in predictions(NETWORK, fresh(), documents, unit=unit) for row in some.targets
-        ]
+        lengths = [len(row) for some in pieces(NETWORK, documents, unit=unit) for row in some.targets]
         assert max(lengths) <= step
-        firsts = {
-            int(row.min()) for some in predictions(NETWORK, fresh(), documents, unit=unit) for row in some.places
-        }
+        firsts = {int(row.min()) for some in pieces(NETWORK, documents, unit=unit) for row in some.places}
         assert firsts == {0, step, 2 * step}
 
 
 def test_few_symbols_do_not_make_large_batches(monkeypatch):
     monkeypatch.setattr("eiwref.evaluate.POSITIONS_AT_ONCE", 35)
-    sizes = [found.logits.shape[0] for found in predictions(NETWORK, fresh(), [np.zeros(9, dtype=np.int64)] * 7)]
+    sizes = [len(some.ids) for some in pieces(NETWORK, [np.zeros(9, dtype=np.int64)] * 7)]
     assert sizes == [3, 3, 1]
 
 

@@ -7,11 +7,14 @@ to them. What differs is where numbers lie and how often they are passed over:
 * The gain of a norm is multiplied into the weights behind it, and so is the scale of attention's scores: a pass
   over weights in place of one over activations.
 * Attention goes in blocks of `QUERIES` queries that see only the keys before them, so that the upper triangle of
-  scores is hardly computed; softmax is divided by its sum after the product with the values, where rows are short.
+  scores is hardly computed.
 * Position bias and mask are one vector by distance, of which a block sees a slanting view; its gradient is
   gathered through such a view as well.
-* Norms and MLP go by `ROWS` positions, so that each pass finds in the cache what the pass before left there; cross
-  entropy goes by `SOFTMAX` logits for the same reason, few positions where there are many symbols.
+* Norms and MLP go by `ROWS` positions, so that each pass finds in the cache what the pass before left there; so do
+  logits, and of these only `COLUMNS` symbols at a time.
+* Exponentials are taken of scores and logits as they are. Only where a sum of them is outside `SUMS` are they made
+  again, below the highest: to find that and take it off each time would cost as much as the exponentials do.
+* What divides a softmax by its sum goes with what the softmax is multiplied by, whose rows are shorter.
 
 NumPy only; a GPU runs the readable layers. Shape letters as in `nn`, and N = B T positions in all.
 """
@@ -26,15 +29,15 @@ from eiwref.nn.layers import NORM_EPSILON
 from eiwref.nn.transformer import Config
 
 ROWS = 512  # positions worked on at a time
-QUERIES = 32  # of attention at a time
-SCORES = 1 << 15  # of as many heads at a time as have about so many scores in a block: they fit a core's cache
-LOGITS = 1 << 23  # held at a time, 32 MiB in float32; more if they are not those of `ROWS` positions
-SOFTMAX = 1 << 17  # logits made into their gradient at a time: 512 KiB, or one position's if they are more
+QUERIES = 64  # of attention at a time
+SCORES = 1 << 16  # of as many heads and sequences at a time as have about so many in a block: they fit the cache
+COLUMNS = 512  # symbols whose logits are worked on at a time: with `ROWS` positions 1 MiB in float32
+SUMS = (1e-15, 1e15)  # of exponentials; 1 / sum, times a small gradient, is a float32 still
 
 
-def output_positions(positions: int, symbols: int) -> int:
-    """Of how many positions the logits are held at a time."""
-    return min(positions, max(ROWS, LOGITS // symbols))
+def together(config: Config, batch: int, positions: int) -> int:
+    """How many sequences attention works on at a time."""
+    return max(1, min(batch, SCORES // (config.heads * QUERIES * positions)))
 
 
 class _Block(NamedTuple):
@@ -85,16 +88,21 @@ class Arranged:
         ]
         self._x, self._normed, self._inverse_rms = empty(n, d), empty(n, d), empty(n, 1)
         self._d_normed, self._dqkv, self._dafter = empty(n, d), empty(n, 3 * d), empty(n, f)
-        self._dscores, self._dbias = empty(h * QUERIES * t), empty(h, QUERIES, t + QUERIES - 1)
+        self._together = together(config, b, t)
+        self._dscores = empty(self._together * h * QUERIES * t)
+        self._dbias = empty(h, QUERIES, t + QUERIES - 1)
         self._dbias_slanting = self._slanting(self._dbias)
-        self._dkv, self._dqkv_weight = empty(h * t * (d // h)), empty(d, 3 * d)
-        self._few, self._highest = empty(min(n, ROWS), d), empty(h * QUERIES)
-        self._zeros, self._ones = np.zeros((min(n, ROWS), f), dtype=dtype), np.ones(t, dtype=dtype)
-        self._at_once = output_positions(n, config.symbols)
-        self._logits = empty(self._at_once, config.symbols)
-        self._output, self._doutput = empty(d, config.symbols), empty(d, config.symbols)
-        self._doutput_part = empty(d, config.symbols) if self._at_once < n else None
+        self._dkv, self._dqkv_weight = empty(self._together * t * d), empty(d, 3 * d)
+        self._few, self._scaled = empty(min(n, ROWS), d), empty(min(n, ROWS), d)
+        self._zeros, self._ones = np.zeros((min(n, ROWS), f), dtype=dtype), np.ones(max(t, COLUMNS), dtype=dtype)
+        v, few = config.symbols, min(n, ROWS)
+        self._columns = [slice(at, min(at + COLUMNS, v)) for at in range(0, v, COLUMNS)]
+        widths = [columns.stop - columns.start for columns in self._columns]
+        self._logits = [empty(few, width) for width in widths]
+        self._output, self._doutput = ([empty(d, width) for width in widths] for _ in range(2))
+        self._dpart, self._sums = empty(d, widths[0]), empty(len(widths), few)
 
+    @np.errstate(over="ignore", invalid="ignore")  # exponentials that overflow are seen, and made again
     def loss(self, params: dict, grads: dict, ids: np.ndarray, targets: np.ndarray, total: int) -> float:
         """The losses of all targets (B, T) over `total`, in nats; `grads` are overwritten with its gradients.
 
@@ -152,15 +160,17 @@ class Arranged:
         q, k, v = self._heads(block.qkv)  # (B, H, T, K) each
         (attended,) = self._heads(block.attended)
         sums = block.inverse_sums.transpose(0, 2, 1)  # (B, H, T)
-        for b, h, begin, end, scores, bias in self._tiles(block.weights, block.slanting):
-            np.matmul(q[b, h, begin:end], k[b, h, :end].swapaxes(-1, -2), out=scores)
-            scores += bias
-            highest = self._highest[: scores.shape[0] * scores.shape[1]].reshape(*scores.shape[:2], 1)
-            scores.max(axis=-1, keepdims=True, out=highest)
-            scores -= highest
-            np.exp(scores, out=scores)
-            np.matmul(scores, self._ones[:end], out=sums[b, h, begin:end])
-            np.matmul(scores, v[b, h, :end], out=attended[b, h, begin:end])
+        for again in (False, True):
+            for b, h, begin, end, scores, bias in self._tiles(block.weights, block.slanting):
+                np.matmul(q[b, h, begin:end], k[b, h, :end].swapaxes(-1, -2), out=scores)
+                scores += bias
+                if again:
+                    scores -= scores.max(axis=-1, keepdims=True)
+                np.exp(scores, out=scores)
+                np.matmul(scores, self._ones[:end], out=sums[b, h, begin:end])
+                np.matmul(scores, v[b, h, :end], out=attended[b, h, begin:end])
+            if _hold(sums):
+                break
         np.divide(1, block.inverse_sums, out=block.inverse_sums)
         shape = (*block.inverse_sums.shape, -1)
         attended = block.attended.reshape(shape)  # (B, T, H, K)
@@ -188,14 +198,15 @@ class Arranged:
             np.matmul(dout[b, h, rows], v[b, h, :end].swapaxes(-1, -2), out=dscores)
             dscores -= along[b, h, rows]
             dscores *= weights
-            dbias += dscores
+            for each in dscores:
+                dbias += each
             np.matmul(dscores, k[b, h, :end], out=dq[b, h, rows])
             for dwhole, left, right in ((dk, dscores, q), (dv, weights, dout)):
                 turned, part = left.swapaxes(-1, -2), right[b, h, rows]
                 if end == self._positions:  # the last queries come first, and see all positions
                     np.matmul(turned, part, out=dwhole[b, h])
                 else:
-                    few = self._dkv[: part.shape[0] * end * part.shape[-1]].reshape(part.shape[0], end, -1)
+                    few = self._dkv[: part[..., 0, :].size * end].reshape(*part.shape[:2], end, -1)
                     dwhole[b, h, :end] += np.matmul(turned, part, out=few)
         self._bias_backward(grads["attention.bias"])
         d, scale = self.config.d_model, self._scale()
@@ -242,53 +253,79 @@ class Arranged:
             output = params["embedding.table"][: c.symbols].T * c.d_model**-0.5
         else:
             output = params["output.weight"]
-        np.multiply(output, gain, out=self._output)
-        loss, doutput = 0.0, self._doutput
-        for begin in range(0, len(targets), self._at_once):
-            rows = slice(begin, begin + self._at_once)
-            x, normed, wanted = self._x[rows], self._normed[rows], targets[rows]
+        for columns, weight in zip(self._columns, self._output, strict=True):
+            np.multiply(output[:, columns], gain, out=weight)
+        loss = 0.0
+        for rows in self._rows:
+            x, normed, dnormed, wanted = self._x[rows], self._normed[rows], self._d_normed[rows], targets[rows]
             self._norm_forward(x, normed, self._inverse_rms[rows])
-            logits = np.matmul(normed, self._output, out=self._logits[: len(wanted)])
-            loss += self._cross_entropy(logits, wanted, total)  # logits become their gradient
-            if begin == 0:
-                np.matmul(normed.T, logits, out=doutput)
-            else:
-                doutput += np.matmul(normed.T, logits, out=self._doutput_part)
-            dnormed = np.matmul(logits, self._output.T, out=self._d_normed[rows])
+            losses, sums, pull = self._cross_entropy_forward(normed, wanted)
+            loss += float(losses.sum() / total)
+            self._cross_entropy_backward(normed, wanted, sums, pull / total, 1 / total, dnormed, rows.start == 0)
             x[...] = 0
-            for at in range(0, len(x), ROWS):
-                few = slice(at, at + ROWS)
-                self._norm_backward(dnormed[few], normed[few], self._inverse_rms[rows][few], x[few])
-        np.vecdot(output, doutput, out=grads["norm.gain"])
-        doutput *= gain
-        if c.tied:
-            np.multiply(doutput.T, c.d_model**-0.5, out=grads["embedding.table"][: c.symbols])
-        else:
-            grads["output.weight"][...] = doutput
+            self._norm_backward(dnormed, normed, self._inverse_rms[rows], x)
+        dgain = grads["norm.gain"]
+        dgain[...] = 0
+        for columns, doutput in zip(self._columns, self._doutput, strict=True):
+            dgain += np.vecdot(output[:, columns], doutput)
+            doutput *= gain
+            if c.tied:
+                np.multiply(doutput.T, c.d_model**-0.5, out=grads["embedding.table"][columns])
+            else:
+                grads["output.weight"][:, columns] = doutput
         return loss
 
-    def _cross_entropy(self, logits, targets, total) -> float:
-        """Sum of the losses of logits (n, V) over `total`, in nats; the logits become its gradient."""
-        losses = np.empty(len(targets), dtype=logits.dtype)
-        few = max(1, SOFTMAX // self.config.symbols)
-        for at in range(0, len(targets), few):
-            rows = slice(at, at + few)
-            losses[rows] = self._cross_entropy_of_few(logits[rows], targets[rows], total)
-        return float(losses.sum() / total)
+    def _cross_entropy_forward(self, normed, targets):
+        """(losses in nats, sums of exponentials, pull), (n,) each; exponentials are left in `_logits`.
 
-    def _cross_entropy_of_few(self, logits, targets, total) -> np.ndarray:
-        """The loss of each, (n,)."""
-        highest = logits.max(axis=-1, keepdims=True)
-        logits -= highest
-        each = np.arange(len(targets))
-        wanted = logits[each, targets]
-        np.exp(logits, out=logits)
-        sums = logits.sum(axis=-1)
+        The gradient is the softmax times the pull, which is that of z-loss too, less 1 at the target.
+        """
+        n, highest = len(targets), np.zeros(len(targets), dtype=normed.dtype)
+        wanted = np.empty_like(highest)
+        for again in (False, True):
+            if again:
+                highest = np.max([np.matmul(normed, weight).max(axis=-1) for weight in self._output], axis=0)
+            for i, weight in enumerate(self._output):
+                part = np.matmul(normed, weight, out=self._logits[i][:n])
+                if again:
+                    part -= highest[:, None]
+                there = self._targets_in(i, targets)
+                wanted[there[0]] = part[there]
+                np.exp(part, out=part)
+                np.matmul(part, self._ones[: part.shape[1]], out=self._sums[i, :n])
+            sums = self._sums[:, :n].sum(axis=0)
+            if _hold(sums):
+                break
         log_sums = np.log(sums)
-        log_z = log_sums + highest[:, 0]
-        logits *= ((1 + 2 * self.config.z_loss * log_z) / sums / total)[:, None]
-        logits[each, targets] -= 1 / total
-        return log_sums - wanted + self.config.z_loss * log_z * log_z
+        log_z = log_sums + highest
+        pull = 1 + 2 * self.config.z_loss * log_z
+        # Next to 0 it is rounded by as much as it is moved here, and can be divided by.
+        pull[abs(pull) < np.finfo(pull.dtype).eps] = np.finfo(pull.dtype).eps
+        return log_sums - wanted + self.config.z_loss * log_z * log_z, sums, pull
+
+    def _cross_entropy_backward(self, normed, targets, sums, pull, one, dnormed, first):
+        """`dnormed`, and the output's gradient, which is added to unless this is the `first` of it.
+
+        `pull` and `one`: of the softmax and at the target, over the number of targets in all.
+        """
+        scale = (pull / sums)[:, None]
+        scaled = np.multiply(normed, scale, out=self._scaled[: len(normed)])
+        dnormed[...] = 0
+        for i, (weight, dweight) in enumerate(zip(self._output, self._doutput, strict=True)):
+            part, there = self._logits[i][: len(targets)], self._targets_in(i, targets)
+            part[there] -= (one / scale)[there[0], 0]  # what becomes `one` with the scale
+            if first:
+                np.matmul(scaled.T, part, out=dweight)
+            else:
+                dweight += np.matmul(scaled.T, part, out=self._dpart[:, : dweight.shape[1]])
+            dnormed += np.matmul(part, weight.T, out=self._few[: len(part)])
+        dnormed *= scale
+
+    def _targets_in(self, i, targets):
+        """(positions, columns) of the targets (n,) that stand in part i of the symbols."""
+        columns = self._columns[i]
+        positions = np.flatnonzero((targets >= columns.start) & (targets < columns.stop))
+        return positions, targets[positions] - columns.start
 
     def _embedding_backward(self, dtable, ids, dx):
         """Rows of equal ids are added up; with a tied output, `dtable` has its gradient already."""
@@ -311,12 +348,13 @@ class Arranged:
         return self.config.d_model // self.config.heads
 
     def _tiles(self, weights, slanting):
-        """(sequence, heads, begin and end of queries, their scores and numbers by distance (h, rows, end) each).
+        """(sequences, heads, begin and end of queries, their scores (b, h, rows, end) and numbers by distance).
 
         The last queries come first.
         """
         blocks = list(reversed(list(zip(self._queries, weights, slanting, strict=True))))
-        for b in range(self._batch):
+        for first in range(0, self._batch, self._together):
+            b = slice(first, first + self._together)
             for (begin, end), scores, numbers in blocks:
                 heads = max(1, SCORES // ((end - begin) * end))
                 for at in range(0, self.config.heads, heads):
@@ -336,6 +374,11 @@ class Arranged:
             )
             for begin, end in self._queries
         ]
+
+
+def _hold(sums) -> bool:
+    """Whether exponentials that sum up to these were neither too large nor too small; not if any is no number."""
+    return bool(sums.min() > SUMS[0] and sums.max() < SUMS[1])
 
 
 def _below(scope: str, arrays: dict) -> dict:

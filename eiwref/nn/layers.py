@@ -5,6 +5,8 @@ dropout, which the paper does not use in pretraining.
 """
 
 NORM_EPSILON = 1e-6
+STRETCH = 1 << 18  # logits that are worked on at a time: 1 MiB in float32, which a processor's cache holds
+LEAST = 1 << 10  # symbols that they are of, or more
 
 
 class Linear:
@@ -106,6 +108,27 @@ def token_nats(logits, targets, xp):
     """-log softmax(logits)[target] of each target in nats; logits (..., V), targets (...) -> (...)."""
     nats, _, _ = _log_softmax_parts(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), xp)
     return nats.reshape(targets.shape)
+
+
+def output_nats(x, weight, targets, xp):
+    """`token_nats` of the logits x @ weight, made for a stretch of symbols at a time.
+
+    x (..., D), weight (D, V), targets (...) -> (...). The logits of 65,536 symbols do not fit into a cache, and
+    each pass over them in memory takes as long as the product that makes them.
+    """
+    flat, wanted = x.reshape(-1, x.shape[-1]), targets.reshape(-1)  # (N, D), (N,)
+    few = max(LEAST, STRETCH // max(1, len(flat)))
+    n, dtype = len(flat), flat.dtype
+    target, highest, sums = xp.full(n, float("nan"), dtype), xp.full(n, -float("inf"), dtype), xp.zeros(n, dtype)
+    for begin in range(0, weight.shape[1], few):
+        logits = flat @ weight[:, begin : begin + few]
+        here = xp.flatnonzero((wanted >= begin) & (wanted < begin + few))
+        target[here] = logits[here, wanted[here] - begin]
+        before, highest = highest, xp.maximum(highest, logits.max(axis=-1))
+        logits -= highest[:, None]
+        xp.exp(logits, out=logits)
+        sums = sums * xp.exp(before - highest) + logits.sum(axis=-1)  # below the highest so far
+    return (xp.log(sums) + highest - target).reshape(targets.shape)
 
 
 def _log_softmax_parts(flat, wanted, xp):

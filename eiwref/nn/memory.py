@@ -14,7 +14,7 @@ from math import prod
 from pathlib import Path
 
 from eiwref.errors import ModelError
-from eiwref.nn.arranged import QUERIES, ROWS, output_positions
+from eiwref.nn.arranged import COLUMNS, QUERIES, ROWS, together
 from eiwref.nn.optim import Adafactor
 from eiwref.nn.train import SHORT
 from eiwref.nn.transformer import LOGITS_AT_ONCE, Config, Transformer
@@ -111,8 +111,8 @@ def _arranged(config: Config, batch: int) -> int:
     weights = c.d_model * (3 * c.d_model + c.d_mlp)
     block = weights + slanting + rows * (6 * c.d_model + 2 + c.heads + c.d_mlp) + scores
     passing = rows * (6 * c.d_model + 1 + c.d_mlp) + 3 * c.d_model**2 + (QUERIES + 2) * slanting
-    tile = c.heads * QUERIES * c.context
-    at_once = output_positions(rows, c.symbols)
-    output = at_once * c.symbols + (2 + (at_once < rows)) * c.d_model * c.symbols
-    few = min(rows, ROWS) * (c.d_model + c.d_mlp)
-    return c.layers * block + passing + tile + few + output
+    tile = together(c, batch, c.context) * c.context * (c.heads * QUERIES + c.d_model)
+    few = min(rows, ROWS)
+    parts = -(-c.symbols // COLUMNS)
+    output = few * (c.symbols + parts) + c.d_model * (2 * c.symbols + min(COLUMNS, c.symbols))
+    return c.layers * block + passing + tile + few * (2 * c.d_model + c.d_mlp) + output

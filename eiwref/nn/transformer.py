@@ -11,7 +11,7 @@ import numpy as np
 
 from eiwref.errors import ModelError
 from eiwref.nn.attention import BUCKETS, Attention
-from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm
+from eiwref.nn.layers import MLP, CrossEntropy, Embedding, Linear, RMSNorm, output_nats
 
 LOGITS_AT_ONCE = 1 << 22  # 16 MiB in float32
 
@@ -165,6 +165,11 @@ class Transformer:
             dweight += output_grads["weight"]
             loss = loss + some / len(flat)
         return loss, self._hidden_backward(dflat.reshape(hidden.shape), dweight, cache)
+
+    def nats(self, params, ids, targets):
+        """-log p of each of targets (B, T) after ids (B, T), in nats, (B, T). Errors as in `forward`."""
+        hidden, _ = self._hidden(params, ids)
+        return output_nats(hidden, self._output(params)["weight"], targets, self.xp)
 
     def activations(self, params, ids) -> list[dict]:
         """What flows through for ids (B, T), (..., D or F) each: a dict a block, and one of the last norm.

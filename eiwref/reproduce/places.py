@@ -11,7 +11,7 @@ import numpy as np
 
 from eiwref.backend import to_numpy
 from eiwref.errors import Diverged
-from eiwref.evaluate import predictions
+from eiwref.evaluate import pieces
 from eiwref.nn.layers import token_nats
 from eiwref.nn.transformer import Transformer
 from eiwref.reproduce.trained import Trained
@@ -28,18 +28,19 @@ class ByPlace(NamedTuple):
         """Bits a byte, ends of documents included; of each place accuracy in % and nats a token."""
         whole = 0.0
         nats, right, seen = np.zeros((3, self.places))
-        for found in predictions(network, params, self.documents):
-            targets, counted, places = map(to_numpy, (found.targets, found.counted, found.places))
-            whole += float((to_numpy(token_nats(found.logits, found.targets, network.xp)) * counted).sum())
+        for some in pieces(network, self.documents):
+            logits, _ = network.forward(params, some.ids)
+            targets, counted, places = map(to_numpy, (some.targets, some.counted, some.places))
+            whole += float((to_numpy(token_nats(logits, some.targets, network.xp)) * counted).sum())
             end = network.config.symbols - 1
             tokens = counted & (targets != end)
             # What M2 holds back for the end of a document is no matter of the tokens.
-            among = network.xp.minimum(found.targets, end - 1)
-            each = to_numpy(token_nats(found.logits[..., :-1], among, network.xp))
+            among = network.xp.minimum(some.targets, end - 1)
+            each = to_numpy(token_nats(logits[..., :-1], among, network.xp))
             place = places[tokens] % self.places
             nats += np.bincount(place, each[tokens], self.places)
             right += np.bincount(
-                place, to_numpy(found.logits[..., :-1].argmax(axis=-1) == found.targets)[tokens], self.places
+                place, to_numpy(logits[..., :-1].argmax(axis=-1) == some.targets)[tokens], self.places
             )
             seen += np.bincount(place, minlength=self.places)
         return {
