@@ -16,7 +16,7 @@ from eiwref.reproduce import trained
 from eiwref.reproduce.grid import Grid, Place
 from eiwref.reproduce.material import Material, excerpt
 from eiwref.reproduce.scales import SCALES
-from eiwref.reproduce.tokens import Tokens, Trimmed, read_by
+from eiwref.reproduce.tokens import SPLITS, Tokens, Trimmed, documents, read_by
 from eiwref.reproduce.trained import Trained
 
 JOB = Trained("EqualInfoAC[b=24, v=256]", "mini", context=16, batch=2, amount=6_000)
@@ -69,6 +69,28 @@ def test_codes_that_run_on_are_read_from_their_beginnings(grid, spec):
     next(batches)
     assert np.isin(batches.begins, np.append(0, ends + 1)).all()
     assert grid.result(source)["uniform_bits_per_byte"] == whole["uniform_bits_per_byte"]
+
+
+IN_PAIRS = [
+    *("AC[v=65k]", "StaticAC[v=65k]", "GZip[v=65k]", "Huffman[v=65k]", "Rank[v=65k]"),
+    *("EqualInfoAC[b=16, v=65k]", "EqualInfoAC[b=24, v=65k]", "EqualInfoAC[b=64, v=65k]"),
+    *("EqualInfoAC[b=32, v=65k, windows=greedy]", "EqualInfoAC[b=32, v=65k, windows=delay]"),
+    *("EqualInfoAC[b=24, v=65k, reset=2]", "EqualInfoAC[b=16, v=65k, reset=never]"),
+]
+
+
+@pytest.mark.parametrize("spec", IN_PAIRS)
+def test_ids_of_16_bits_are_those_of_8_in_pairs(grid, spec, monkeypatch):
+    """The grid asks M1 once for both; asked for them alone it gives the same."""
+    job, reader = Tokens(spec), grid.material.tokenizer(spec)
+    expected = {split: reader.encode_batch(grid.material.texts(split)) for split in SPLITS}
+    (narrow,) = job.needs()
+    grid.make(narrow)
+    monkeypatch.setattr(type(reader), "encode_batch", None)  # it is not asked again
+    found = grid.make(job).result
+    for split, ids in expected.items():
+        assert [each.tolist() for each in documents(grid.files(job), split)] == [each.tolist() for each in ids]
+        assert found[split]["tokens"] == sum(map(len, ids))
 
 
 def test_what_begins_afresh_again_and_again_is_read_whole():

@@ -8,18 +8,20 @@ code begins with a table that fills a short context by itself; it is read from a
 
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from eiwref.coding.bits import Bits, from_tokens
 from eiwref.corpus import tokens
 from eiwref.evaluate import id_counts, uniform_bits, unigram_bits
 from eiwref.files import read_bytes, write_bytes
 from eiwref.m2 import m1_config
 from eiwref.reproduce.grid import Job, Place
 from eiwref.tokenizers.base import Tokenizer
-from eiwref.tokenizers.registry import unit
+from eiwref.tokenizers.registry import in_bytes, unit
 
 SPLITS = ("train", "held_out")
 FILE = "trimmed.npz"
@@ -35,9 +37,17 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Tokens(Job):
-    """Leaves a token folder (see `corpus.tokens`) for each split."""
+    """Leaves a token folder (see `corpus.tokens`) for each split.
+
+    The codes of a text are the same bits in ids of 8 and of 16, and take M1 to find: ids of 16 are those of 8 in
+    pairs.
+    """
 
     tokenizer: str
+
+    def needs(self):
+        spec = in_bytes(self.tokenizer)
+        return () if spec is None else (Tokens(spec),)
 
     def cost(self):
         return 1e24  # before all others, which wait for it
@@ -48,13 +58,15 @@ class Tokens(Job):
         for split in SPLITS:
             folder = place.folder / split
             if not (folder / tokens.MANIFEST).exists():
-                tokens.write(folder, reader, list(getattr(place.material, split)))
+                codes = [documents(place.files(need), split) for need in self.needs()]
+                encoder = _InPairs(reader, *codes) if codes else reader
+                tokens.write(folder, encoder, list(getattr(place.material, split)))
             stream = tokens.load(folder)
-            documents = int(stream.counts[-1])
+            ends = int(stream.counts[-1])
             found[split] = {
-                "documents": documents,
+                "documents": ends,
                 "bytes": stream.text_bytes,
-                "tokens": len(stream) - documents,
+                "tokens": len(stream) - ends,
                 "distinct_tokens": int(np.count_nonzero(stream.counts[:-1])),
             }
         train, held_out = (id_counts([stream], reader.vocab_size + 1)[:-1] for stream in self._streams(place))
@@ -76,6 +88,21 @@ class Tokens(Job):
 
     def _streams(self, place: Place) -> list[np.ndarray]:
         return [tokens.load(place.folder / split)[:] for split in SPLITS]
+
+
+class _InPairs:
+    """`encode_batch` of a tokenizer of 16 bits for the texts whose codes in bytes are given, in their order."""
+
+    model = None  # is asked for nothing
+
+    def __init__(self, tokenizer: Tokenizer, codes: list[np.ndarray]):
+        self.spec, self.predictor_digest = tokenizer.spec, tokenizer.predictor_digest
+        self.token_bits, self.vocab_size = tokenizer.token_bits, tokenizer.vocab_size
+        self._codes = iter(codes)
+
+    def encode_batch(self, texts: list[bytes]) -> list[np.ndarray]:
+        packed = [from_tokens(ids, 8) for ids in islice(self._codes, len(texts))]
+        return [Bits(code, 8 * len(code)).tokens(self.token_bits) for code in packed]
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,16 @@ def tokenizer(spec: str, predictor: Stored | None = None) -> Tokenizer:
         raise PredictorError(f"{canonical}: {error}") from None
 
 
+def in_bytes(spec: str) -> str | None:
+    """The tokenizer whose ids of 8 bits spell the codes that `spec` spells in ids of 16, None where none does.
+
+    >>> in_bytes("EqualInfoAC[b=24, v=65k]")
+    'EqualInfoAC[b=24, v=256]'
+    """
+    name, values = _parse(spec)
+    return _canonical(name, values | {"v": "256"}) if values.get("v") == "65k" else None
+
+
 def vocabulary(spec: str) -> int:
     """How many ids the tokenizer called `spec` has, told by its name; raises `SpecError` as `tokenizer` does.
 
