@@ -127,6 +127,56 @@ def test_speeds_are_the_committed_result():
         assert max(rows, key=lambda row: row["peer"])["peer_name"] == "tiktoken"
 
 
+def test_the_newer_speeds_of_training_are_the_committed_results():
+    runs = json.loads((CHECKOUT / "data" / "results" / "bench-train.json").read_text())["runs"]
+    ratios = {}
+    for run in runs:
+        for row in run["rows"]:
+            ratios.setdefault((*row["case"].split(", "), row["peer_name"]), []).append(row["ratio"])
+    peers = {
+        "eager": "PyTorch, eager",
+        "compiled": "PyTorch, compiled",
+        "a shard a Python thread": "PyTorch, a shard a Python thread",
+        "matrix product": "NumPy's matrix product, float32",
+    }
+    lines = re.findall(r"^\| (?!training)(.+), (1 core|2 cores) \| (.+) \| (.+) \| (.+) \|$", README, re.M)
+    assert len(lines) == 7
+    for peer, cores, *shown in lines:
+        told = [", ".join(f"{ratio:.2f}" for ratio in ratios[name, cores, peers[peer]]) for name in "ABS"]
+        assert shown == told, (peer, cores)
+    assert {run["settings"]["cores"] for run in runs} == {2}
+
+
+def test_what_became_of_the_laptops_runs_is_told():
+    """How long they took, and what some of them give again by the step as it is now."""
+    results = CHECKOUT / "data" / "results"
+    runs = {}
+    for folder in ("laptop", "laptop-again"):
+        found = [json.loads(path.read_text()) for path in sorted((results / folder / "runs").glob("*.json"))]
+        runs[folder] = {run["key"]: run for run in found}
+    first, again = runs["laptop"], runs["laptop-again"]
+    spent = sum(run["seconds"] for run in first.values())
+    assert f"The {len(first)} runs took {spent / 3600:.1f} core-hours" in README
+    pairs = [run for run in first.values() if run["job"]["kind"] == "tokens" and "65k" in run["job"]["tokenizer"]]
+    saved = sum(run["seconds"] for run in pairs)
+    assert f"{saved / 3600:.1f} of these hours" in README
+    trained = {
+        key: run["result"]["bits_per_byte"] for key, run in again.items() if "bits_per_byte" in run["result"]
+    }
+    apart = sorted(abs(bits / first[key]["result"]["bits_per_byte"] - 1) for key, bits in trained.items())
+    told = f"of {len(apart)} M2s trained again {len(apart) - 1} come within {100 * apart[-2]:.2f} % of their"
+    assert told in README
+    assert f"one that learned nothing of single bits within {100 * apart[-1]:.1f} %" in README
+    others = [key for key, run in again.items() if run["job"]["kind"] in ("tokens", "trimmed")]
+    assert all(again[key]["result"] == first[key]["result"] for key in others)
+    steps = json.loads((results / "step-65k.json").read_text())["rows"]
+    step, held_out = (
+        [row["now_over_before"] for row in steps if row["case"] == case] for case in ("step", "held-out text")
+    )
+    assert "a step under 65k ids takes {:.2f} and {:.2f} times as long as before".format(*step) in README
+    assert "held-out text {:.2f} and {:.2f} times".format(*held_out) in README
+
+
 def test_the_m1s_figures_are_the_committed_results():
     data = {
         name: json.loads((CHECKOUT / "data" / f"{name}.json").read_text())

@@ -42,13 +42,12 @@ def plan(jobs: Iterable[Job], bytes_per_token: Callable[[str], float | None], de
     """
     runs, others = [], Counter()
     for job in with_needs(jobs):
+        if job.training(None) is None:
+            others[job.describe()["kind"]] += 1
+            continue
         name = getattr(job, "tokenizer", None)
         ratio = None if name is None else bytes_per_token(name)
-        training = job.training(ratio)
-        if training is None:
-            others[job.describe()["kind"]] += 1
-        else:
-            runs.append(_run(job, training, ratio, device))
+        runs.append(_run(job, job.training(ratio), ratio, device))
     return {
         "device": device.name,
         "flops_per_second": device.flops_per_second,
