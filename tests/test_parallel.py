@@ -77,13 +77,32 @@ def test_exponentials_that_floats_do_not_hold_are_made_again(times, where):
     for name in [*names, *(["output.weight"] if where != "scores" else [])]:
         params[name] *= times
     expected, expected_grads = network.loss(params, ids, targets)
+    held, hold = [], arranged._hold
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arranged, "COLUMNS", 7)
+        patch.setattr(arranged, "_hold", lambda sums: held.append(hold(sums)) or held[-1])
         step = Arranged(config, 3, 80, np.float64)
         grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
         assert step.loss(params, grads, ids, targets, ids.size) == pytest.approx(expected, rel=1e-10)
+    assert all(held) == (times == 1)
     for name, grad in grads.items():
         assert np.abs(grad - expected_grads[name]).max() <= 1e-10 * np.abs(expected_grads[name]).max(), name
+
+
+def test_a_softmax_without_pull_is_no_division_by_zero():
+    """Where all logits are 0, log Z is log V, and this z-loss pulls as hard the other way as the softmax does."""
+    z_losses = {symbols: -0.5 / float(np.log(symbols)) for symbols in range(30, 40)}
+    assert 0 in [1 + 2 * z_loss * np.log(symbols) for symbols, z_loss in z_losses.items()]
+    for symbols, z_loss in z_losses.items():
+        config = Config(symbols, d_model=16, heads=2, layers=1, d_mlp=24, context=8, z_loss=z_loss)
+        network, params, ids, targets = problem(config, 3, 8)
+        params["output.weight"][...] = 0
+        expected, expected_grads = network.loss(params, ids, targets)
+        grads = {name: np.full_like(values, np.nan) for name, values in params.items()}
+        found = Arranged(config, 3, 8, np.float64).loss(params, grads, ids, targets, ids.size)
+        assert found == pytest.approx(expected, rel=1e-10)
+        for name, grad in grads.items():
+            assert np.abs(grad - expected_grads[name]).max() <= 1e-10, name
 
 
 def readable(network, params, optimizer, batches):

@@ -157,6 +157,7 @@ def test_what_became_of_the_laptops_runs_is_told():
     first, again = runs["laptop"], runs["laptop-again"]
     spent = sum(run["seconds"] for run in first.values())
     assert f"The {len(first)} runs took {spent / 3600:.1f} core-hours" in README
+    assert f"{spent / 3600 / 4:.1f} hours on four of them" in README
     pairs = [run for run in first.values() if run["job"]["kind"] == "tokens" and "65k" in run["job"]["tokenizer"]]
     saved = sum(run["seconds"] for run in pairs)
     assert f"{saved / 3600:.1f} of these hours" in README

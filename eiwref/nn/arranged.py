@@ -32,7 +32,7 @@ ROWS = 512  # positions worked on at a time
 QUERIES = 64  # of attention at a time
 SCORES = 1 << 16  # of as many heads and sequences at a time as have about so many in a block: they fit the cache
 COLUMNS = 512  # symbols whose logits are worked on at a time: with `ROWS` positions 1 MiB in float32
-SUMS = (1e-15, 1e15)  # of exponentials; 1 / sum, times a small gradient, is a float32 still
+SUMS = (1e-15, 1e15)  # of exponentials, least and largest: times a small gradient, 1 / sum is a float32 still
 
 
 def together(config: Config, batch: int, positions: int) -> int:
