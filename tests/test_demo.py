@@ -3,8 +3,6 @@
 import contextlib
 import io
 import json
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -15,7 +13,7 @@ from eiwref import cli, demo, plots, show
 from eiwref.corpus import builtin, sources
 from eiwref.errors import EiwrefError
 from eiwref.evaluate import model_bits
-from eiwref.experiments import compression, pool, walk
+from eiwref.experiments import compression, walk
 from eiwref.experiments.result import Result
 from eiwref.files import data_path
 from eiwref.predictors.store import dump
@@ -32,33 +30,14 @@ PLANS = {
 }
 
 
-class _SameProcess:
-    """A pool of no processes, so that the short texts are seen."""
-
-    @classmethod
-    def Pool(cls, *_):
-        return cls()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def close(self):
-        pass
-
-    join = close
-    imap_unordered = staticmethod(map)
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """(the demo's JSON, the folder it wrote, its results by name)"""
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builtin, "documents", lambda split: TEXTS[split])
-        patch.setattr(pool, "get_context", lambda _: _SameProcess)
+        for module in (compression, walk):  # in this process, so that the short texts are seen
+            patch.setattr(module, "each", lambda function, items, desc: map(function, items))
         patch.setattr(demo, "sentence", lambda seed: SENTENCE)
         for name, plan in PLANS.items():
             patch.setattr(walk, name, plan)
@@ -212,23 +191,6 @@ def test_the_picture_has_each_figure_in_its_place(ran):
     names = ("uniform_bits_per_byte", "unigram_bits_per_byte", "bits_per_byte")
     for row, (_, *points) in zip(rows, (drawn[at : at + 4] for at in range(0, 20, 4)), strict=True):
         assert [point[0] for point in points] == [row[name] for name in names]
-
-
-def test_pieces_run_in_processes_of_their_own_and_end_quietly(tmp_path):
-    program = """
-from eiwref.experiments import pool
-
-def piece(n):
-    from tqdm import tqdm
-    return sum(tqdm(range(n), disable=True)) + sum(tqdm(range(n), mininterval=99))
-
-if __name__ == "__main__":
-    print(sorted(pool.each(piece, [3, 1, 2], "numbers")))
-"""
-    (tmp_path / "program.py").write_text(program)
-    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "[0, 2, 6]\n"
-    assert "leaked" not in done.stderr
 
 
 def test_the_papers_m2_stands_beside_ours():

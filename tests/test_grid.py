@@ -250,7 +250,7 @@ def test_an_interrupt_ends_the_command_and_keeps_what_is_done(tmp_path):
 
 def test_a_process_that_dies_is_a_sentence(made):
     made.run([Square(1)], 1)
-    with pytest.raises(EiwrefError, match="a process ended early; if it ran out of memory, take fewer jobs"):
+    with pytest.raises(EiwrefError, match="a process ended early; if it ran out of memory, take fewer at a time"):
         made.run([Dying()], 2)
     assert made.result(Square(1)) == {"square": 1}
 

@@ -19,6 +19,7 @@ ROOMS = [
     "errors",
     "files",
     "backend",
+    "processes",
     "tensors",
     "coding",
     "nn",
@@ -92,7 +93,7 @@ FILES = {
         *("streaming", "registry", "workers", "container", "huggingface", ""),
     ],
     "corpus": ["builtin", "sources", "tokens", "overlap", ""],
-    "experiments": ["result", "pool", "paper", "compression", "walk", ""],
+    "experiments": ["result", "paper", "compression", "walk", ""],
     "reproduce": [
         *("material", "grid", "tokens", "trained", "places", "examples", "scales", "experiment", "statistics"),
         *("page", "claims", "judging", "entropy", "edits"),

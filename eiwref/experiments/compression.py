@@ -15,10 +15,11 @@ from eiwref.backend import array_module
 from eiwref.coding.bits import Bits
 from eiwref.corpus import builtin, sources
 from eiwref.evaluate import id_counts, uniform_bits, unigram_bits
-from eiwref.experiments import paper, pool
+from eiwref.experiments import paper
 from eiwref.experiments.result import Result, environment
 from eiwref.predictors.base import Predictor
 from eiwref.predictors.store import digest, dump, parse
+from eiwref.processes import each
 from eiwref.tokenizers import all_specs, tokenizer
 from eiwref.tokenizers.base import Tokenizer
 
@@ -55,7 +56,7 @@ def run(seed: int, predictor: Predictor, backend: str, command: str) -> Result:
     packed = dump(predictor)
     # The slow ones first, so that no core is left with a long one at the end.
     methods.sort(key=lambda group: ("windows=" not in group[0], "EqualInfo" not in group[0]))
-    for some in pool.each(partial(_measure, packed=packed, backend=backend), methods, "methods"):
+    for some in each(partial(_measure, packed=packed, backend=backend), methods, "methods"):
         rows |= some
     return Result(
         name="compression",

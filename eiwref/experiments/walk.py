@@ -20,7 +20,7 @@ from eiwref import generate
 from eiwref.backend import array_module, to_numpy
 from eiwref.corpus import builtin, sources
 from eiwref.evaluate import id_counts, measure, model_bits, uniform_bits
-from eiwref.experiments import paper, pool
+from eiwref.experiments import paper
 from eiwref.experiments.result import Result, environment
 from eiwref.m2 import M2, text_of
 from eiwref.nn.optim import AdamW, warm_up_and_cosine
@@ -30,6 +30,7 @@ from eiwref.predictors.base import BYTES_AND_END
 from eiwref.predictors.network import Network
 from eiwref.predictors.static import Unigram
 from eiwref.predictors.store import digest, dump, parse
+from eiwref.processes import each
 from eiwref.show import printable, table
 from eiwref.tokenizers import tokenizer
 from eiwref.tokenizers.registry import unit as unit_of
@@ -104,7 +105,7 @@ def run(seed: int, m1: Network, m1_facts: dict, sentence: list, backend: str, co
     """
     started = time.perf_counter()
     rows = {}
-    for row in pool.each(partial(_walk, packed=dump(m1), seed=seed, backend=backend), SLOWEST_FIRST, "M2s"):
+    for row in each(partial(_walk, packed=dump(m1), seed=seed, backend=backend), SLOWEST_FIRST, "M2s"):
         rows[row["tokenizer"]] = row
     return Result(
         name="walk",

@@ -13,7 +13,6 @@ Where memory cannot be shared by name of a file descriptor (macOS, Windows) the 
 """
 
 import os
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from eiwref.backend import cores
 from eiwref.errors import ModelError
 from eiwref.nn.arranged import Arranged
 from eiwref.nn.transformer import Transformer, check_ids
+from eiwref.processes import interrupts_kept_off
 
 PIECE = 1 << 15  # numbers of a parameter updated at a time, where the optimizer allows: they fit a core's cache
 
@@ -227,7 +227,7 @@ class _Process:
     def __init__(self, plan, index, shared):
         self._pipe, theirs = Pipe()
         path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-        with theirs:
+        with theirs, interrupts_kept_off():
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -269,7 +269,6 @@ class _Process:
 
 def serve(pipe: int, shared: int) -> None:
     """What a worker process does until the other end of its pipe is closed, or killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the process that asks
     connection = Connection(pipe)
     try:
         threadpool_limits(1)

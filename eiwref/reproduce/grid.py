@@ -17,13 +17,11 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar, NamedTuple
@@ -33,11 +31,11 @@ from tqdm import tqdm
 
 from eiwref.backend import array_module
 from eiwref.errors import EiwrefError
-from eiwref.experiments.pool import prepare
 from eiwref.experiments.result import environment
 from eiwref.files import make_folder, read_bytes, write_bytes
 from eiwref.nn.transformer import Config
 from eiwref.predictors import subword
+from eiwref.processes import processes
 from eiwref.reproduce.material import SUBWORD, Material
 from eiwref.run import Plan
 
@@ -216,7 +214,7 @@ class Grid:
         """The same in processes."""
         material = replace(self.material)  # without what this process has read by it
         under_way: dict[Future, Job] = {}
-        with _processes(workers) as pool:
+        with processes(workers) as pool:
             while left or under_way:
                 open_ones = left.keys() | set(under_way.values())
                 ready = [job for job in left if not open_ones & set(job.needs())]
@@ -320,25 +318,6 @@ def _drop(left: dict[Job, None], failed: Job) -> int:
             lost.add(job)
             del left[job]
     return len(lost) - 1
-
-
-@contextmanager
-def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes that ends with the block, at once if by an interrupt or an error."""
-    others = set(active_children())
-    # Begun afresh and not forked, as threads of BLAS are not copied.
-    with ProcessPoolExecutor(workers, get_context("spawn"), prepare) as pool:
-        try:
-            yield pool
-        except BrokenProcessPool:
-            raise EiwrefError(
-                "a process ended early; if it ran out of memory, take fewer jobs at a time; what is done stays"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(active_children()) - others:
-                process.terminate()
-            raise
 
 
 @contextmanager

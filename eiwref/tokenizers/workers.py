@@ -7,23 +7,20 @@ M1 in integers they give what one process gives; under one in floats, see `predi
 A script that uses them guards its own work by `if __name__ == "__main__":`, since they import it.
 """
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from eiwref.backend import cores
 from eiwref.errors import EiwrefError
 from eiwref.files import write_bytes
 from eiwref.predictors.limits import LANES
 from eiwref.predictors.store import dump, load_predictor
+from eiwref.processes import processes
 from eiwref.tokenizers.base import Tokenizer
 from eiwref.tokenizers.equal_info import EqualInfo
 from eiwref.tokenizers.registry import tokenizer as named
@@ -40,12 +37,13 @@ class Workers:
             raise EiwrefError(f"there must be 1 worker at least, found {workers}")
         self.tokenizer = tokenizer
         self._workers = workers or cores()
+        self._open = ExitStack()
         # In a file: through a pipe, a process that ends as it begins would leave this one waiting for a reader.
-        self._folder = TemporaryDirectory(prefix="eiwref-")
-        path = None if tokenizer.predictor is None else Path(self._folder.name) / "predictor"
+        folder = self._open.enter_context(TemporaryDirectory(prefix="eiwref-"))
+        path = None if tokenizer.predictor is None else Path(folder) / "predictor"
         if path is not None:
             write_bytes(path, dump(tokenizer.predictor))
-        self._pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _prepare, (tokenizer.spec, path))
+        self._pool = self._open.enter_context(processes(self._workers, _prepare, (tokenizer.spec, path)))
 
     def encode_batch(self, texts: Sequence[bytes | str], bar=iter) -> list[np.ndarray]:
         """As `Tokenizer.encode_batch`."""
@@ -77,14 +75,13 @@ class Workers:
         return found
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        self._folder.cleanup()
+        self._open.close()
 
     def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(self, *_) -> None:
-        self.close()
+    def __exit__(self, *error) -> None:
+        self._open.__exit__(*error)  # after an error without waiting for what is under way
 
 
 @contextmanager
@@ -102,8 +99,6 @@ _own: list[Tokenizer] = []  # that of this process
 
 
 def _prepare(spec: str, predictor: Path | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the process that asks
-    threadpool_limits(1)
     _own.append(named(spec, None if predictor is None else load_predictor(predictor)))
 
 
