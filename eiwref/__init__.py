@@ -9,5 +9,5 @@
 from eiwref.predictors.store import default_predictor, load_predictor, shipped
 from eiwref.tokenizers.registry import tokenizer
 
-__version__ = "0.2.0"
+__version__ = "0.2.1"
 __all__ = ["__version__", "default_predictor", "load_predictor", "shipped", "tokenizer"]

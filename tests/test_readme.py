@@ -7,6 +7,10 @@ from pathlib import Path
 
 import eiwref
 from eiwref.nn import sizes
+from eiwref.reproduce import draw_ledger, ledger, registry
+from eiwref.reproduce.cost import with_needs
+from eiwref.reproduce.generation import Speed
+from eiwref.reproduce.scales import SCALES
 
 CHECKOUT = Path(eiwref.__file__).parent.parent
 WAYS = ("", ", windows=greedy", ", windows=delay")
@@ -57,8 +61,9 @@ def test_line_counts_are_right():
 
 
 def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (CHECKOUT / target).exists(), target
+    for page in ("README.md", "data/README.md", "data/results/LEDGER.md"):
+        for target in re.findall(r"\]\((?!http)([^)]+)\)", (CHECKOUT / page).read_text()):
+            assert (CHECKOUT / page).parent.joinpath(target).exists(), (page, target)
 
 
 def test_the_three_seeds_are_the_committed_results():
@@ -158,9 +163,25 @@ def test_what_became_of_the_laptops_runs_is_told():
     spent = sum(run["seconds"] for run in first.values())
     assert f"The {len(first)} runs took {spent / 3600:.1f} core-hours" in README
     assert f"{spent / 3600 / 4:.1f} hours on four of them" in README
-    pairs = [run for run in first.values() if run["job"]["kind"] == "tokens" and "65k" in run["job"]["tokenizer"]]
-    saved = sum(run["seconds"] for run in pairs)
-    assert f"{saved / 3600:.1f} of these hours" in README
+    timed = {
+        json.dumps(job.describe(), sort_keys=True)
+        for job in with_needs(registry.jobs(registry.asked(["table10", "table17", "speed"]), SCALES["laptop"]))
+        if not isinstance(job, Speed)
+    }
+    timed = {key for key, run in first.items() if json.dumps(run["job"], sort_keys=True) in timed}
+    assert timed <= again.keys()
+    kinds = {}  # seconds of all runs, and of those that were timed again, then and now
+    for key, run in first.items():
+        job = run["job"]
+        own = kinds.setdefault((job["kind"], "65k" in json.dumps(job), job.get("size")), [0.0, 0.0, 0.0])
+        own[0] += run["seconds"]
+        if key in timed:
+            own[1] += run["seconds"]
+            own[2] += again[key]["seconds"]
+    then, now = (sum(own[i] for own in kinds.values()) / 3600 for i in (1, 2))
+    at_this_rate = sum(whole * (now / then if then else 1) for whole, then, now in kinds.values()) / 3600
+    assert f"{len(timed)} runs that took {then:.1f} core-hours took {now:.1f}" in README
+    assert f"{at_this_rate:.1f} core-hours, {at_this_rate / 4:.1f} hours on four such cores" in README
     trained = {
         key: run["result"]["bits_per_byte"] for key, run in again.items() if "bits_per_byte" in run["result"]
     }
@@ -345,11 +366,21 @@ def test_how_fast_m2s_write_is_the_committed_result():
         ("EqualInfoAC[b=16, v=65k]", "windows with 65k ids {:.1f} and {:.1f} times"),
     ):
         assert sentence.format(times[name, "tiny"], times[name, "small"]) in README
-    over = [
-        times["EqualInfoAC[b=16, v=256]", size] / times["SentencePiece[v=8k]", size] for size in ("tiny", "small")
-    ]
+    windows = [times["EqualInfoAC[b=16, v=256]", size] for size in ("tiny", "small")]
+    over = [own / times["SentencePiece[v=8k]", size] for own, size in zip(windows, ("tiny", "small"), strict=True)]
     assert "windows are {:.2f} and {:.2f} times as fast as those".format(*over) in README
-    assert all((row["times_bytes_by_m1"] or 0) < 1 for row in rows)  # "never ahead of bytes"
+    by_m1 = {
+        row["size"]: row["times_bytes_by_m1"] for row in rows if row["texts"] == 1 and "v=256" in row["tokenizer"]
+    }
+    assert (
+        "decoded by M1 at every byte, as the paper does, {:.2f} and {:.2f} times".format(*by_m1.values()) in README
+    )
+
+
+def test_the_verdicts_are_those_of_the_ledger():
+    claims = json.loads((CHECKOUT / "data" / "results" / "laptop" / "ledger.json").read_text())["claims"]
+    counted = ", ".join(draw_ledger.counted(claims, verdict) for verdict in ledger.VERDICTS)
+    assert f"Scale `laptop` has judged all {len(claims)}: {counted}." in README
 
 
 def test_texts_are_those_of_the_committed_results():

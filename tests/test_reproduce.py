@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -306,7 +307,7 @@ def test_what_the_ledger_says_of_a_claim(made):
     assert found["claims"][0]["seeds"] == []
     assert [each["id"] for each in found["not_judged"]] == ["C04"]
     text = (made / "LEDGER.md").read_text()
-    assert "**Of 3 claims: 1 reproduced, 1 not at this scale, 1 contradicted.**" in text
+    assert "**Of 3 claims: 1 reproduced (1 with a caution), 1 not at this scale, 1 contradicted.**" in text
     assert "| [C02](#c02) | §9 | claim C02 of a \\| toy | 81 | at most 9 | not at this scale |" in text
     assert "| [C01](#c01) | §9 | claim C01 of a \\| toy | 81 | at most 9 | reproduced, with a caution |" in text
     assert text.count("- Caution: nine is not much") == text.count("- Caution: ") == 1
@@ -314,11 +315,41 @@ def test_what_the_ledger_says_of_a_claim(made):
     assert "- Picture: [Figure 1 and Table 7: a toy](figure1.png)" in text
     assert "runs of 0 s in sum, a process each, eiwref " in text
     several = second | {"seeds": [0, 1, 2], "fewest_seeds": 1}
-    assert "; seeds 0, 1, 2, of some figures 1 alone" in ledger.markdown(found | {"claims": [several]})
+    assert "; seeds 0, 1, 2, some figures of one seed alone" in ledger.markdown(found | {"claims": [several]})
     assert text.count("- Trend: ") == 1
     assert "[Figure 2: a toy](figure2.md); seeds 4" in text
     assert (made / "ledger.png").read_bytes() == draw_ledger.ledger(found)
     assert (made / "ledger.png").read_bytes().startswith(PNG)
+
+
+def test_a_run_that_several_results_share_is_counted_once(made):
+    results = ledger.saved(made)
+    for name, runs in (("figure1", {"a": 1.0, "b": 2.0}), ("figure2", {"b": 2.0, "c": 4.0})):
+        results[name].settings["runs"] = runs
+    found = {claim["id"]: claim["seconds"] for claim in ledger.make(results)["claims"]}
+    assert (found["C01"], found["C02"]) == (3.0, 7.0)
+
+
+def test_a_claim_is_judged_by_its_own_rows(made, monkeypatch):
+    seen = []
+
+    def judge(rows):
+        seen.append([row["square"] for row in rows["figure1"]])
+        return Judgement(REPRODUCED, "a value")
+
+    one = Claim("C05", "", "", "", "", ("figure1",), judge, only=lambda row: row["square"] > 1)
+    monkeypatch.setattr(registry, "CLAIMS", (one, replace(one, only=Claim.only)))
+    ledger.make(ledger.saved(made))
+    assert len(seen[0]) < len(seen[1])
+    assert all(square > 1 for square in seen[0])
+
+
+def test_results_without_the_seconds_of_their_runs_are_left_out(made):
+    path = made / "figure2.json"
+    data = json.loads(path.read_text())
+    data["settings"]["runs"] = list(data["settings"]["runs"])
+    path.write_text(json.dumps(data))
+    assert ledger.redraw(made)[1] == ["figure2"]
 
 
 def test_a_result_names_all_machines_of_its_runs(made, capsys):
@@ -335,7 +366,7 @@ def test_a_result_names_all_machines_of_its_runs(made, capsys):
     assert found["python"].startswith(here["python"])
     assert found["python"].endswith("(not recorded of 1 of 4 runs)")
     assert registry._together([{"blas": ""}, {}]) == dict.fromkeys(("blas", *here), "not recorded")
-    assert versions({"numpy": "2.0.0", "processor": "", "cores": 64}) == "numpy 2.0.0"
+    assert versions({"numpy": "2.0.0", "processor": "", "cores": 64}) == "numpy 2.0.0, cores 64"
 
 
 def test_commands_name_what_the_results_hang_on(toys, capsys):

@@ -328,17 +328,27 @@ def test_single_bits_are_judged(nats, gain, more_gain, verdict):
     """Of two sizes, and of the larger once more, given more of them."""
 
     def windows(gain):
-        bits = {"bits_per_byte": 3.0 - gain, "curve": [[1.0, 3.0 - gain]]}
-        return {"tokenizer": learning_ac.WINDOWS, "unigram": 3.0, "amount": 4e6, "unit": "bytes"} | bits
+        bits = {"bits_per_byte": 3.0 - gain, "curve": [[0.5, 3.0 - gain / 2], [1.0, 3.0 - gain]]}
+        return {
+            "tokenizer": learning_ac.WINDOWS,
+            "unigram": 3.0,
+            "amount": 4e6,
+            "unit": "bytes",
+            "bytes_seen": 4e6,
+        } | bits
 
     rows = {"bits": [{"size": str(i), "nats": each} for i, each in enumerate(nats[:2])]}
     rows["figure3"] = [windows(gain) | {"size": str(i)} for i in range(3)]
     rows["figure3"][2]["bits_per_byte"] = 3.0  # of a size at which bits were not looked at
     bits = {"tokenizer": learning_ac.BITS, "nats": nats[2], "bits_per_byte": 2.0, "amount": 4e6, "unit": "tokens"}
+    bits |= {"bytes_seen": 4e6}
     rows["longer"] = [each | {"size": "1"} for each in (windows(more_gain), bits)]
     found = judged(learning_ac, rows, "C11")
     assert found.verdict == verdict
     assert bool(found.caution) == (verdict == REPRODUCED and gain < 0.1)
+    rows["longer"][1]["bytes_seen"] = 2e6
+    unequal = f"2.0 MB of text, windows for 4.0 MB; after as much as the bits they were {more_gain / 2:.3f}"
+    assert (unequal in judged(learning_ac, rows, "C11").caution) == (verdict == REPRODUCED)
 
 
 @pytest.mark.parametrize(("own", "verdict"), [(43, REPRODUCED), (42, NOT_AT_THIS_SCALE), (30, CONTRADICTED)])
@@ -470,8 +480,42 @@ def test_speeds_are_of_what_was_written():
     m2 = M2(reader, network, network.init(np.random.default_rng(0)), np.zeros(256, dtype=int))
     found = generation._write(m2, None, lanes=3, tokens=5, clock=time.perf_counter, number=0)
     assert found["tokens"] == found["bytes"] >= 15
-    assert "bytes_per_second_by_m1" not in found
-    assert found["bytes_per_second"] < found["tokens_per_second"]
+    assert "decoding_seconds_by_m1" not in found
+    assert min(found["writing_seconds"], found["decoding_seconds"]) > 0
+
+
+def test_of_all_rounds_the_least_seconds_count(monkeypatch):
+    rounds = {
+        0: {"tokens": 10, "bytes": 30, "writing_seconds": 2.0, "decoding_seconds": 0.1},
+        1: {"tokens": 11, "bytes": 50, "writing_seconds": 1.0, "decoding_seconds": 0.3},
+        2: {"tokens": 12, "bytes": 20, "writing_seconds": 3.0, "decoding_seconds": 0.2},
+    }
+    monkeypatch.setattr(generation, "_write", lambda m2, book, lanes, tokens, clock, number: rounds[number])
+    (found,) = generation._rounds([None], None, 1, 5, time.perf_counter)
+    assert found == {"tokens": 33, "bytes": 100, "writing_seconds": 1.0, "decoding_seconds": 0.1}
+
+
+def test_speeds_are_of_tokens_that_hold_what_they_do_of_held_out_text():
+    """Whatever they held in the text that was written."""
+    scale = SCALES["smoke"]
+    size = scale.sizes[0]
+    held = {"Bytes": 1.0, scale.subword: 4.0, generation.WINDOWS[0]: 2.0, generation.WINDOWS[1]: 4.0}
+    runs = [
+        {"tokenizer": spec, "texts": 1, "tokens": 10, "bytes": 70, "writing_seconds": 4.0, "decoding_seconds": 1.0}
+        | ({"decoding_seconds_by_m1": 6.0} if spec in generation.WINDOWS else {})
+        for spec in held
+    ]
+
+    class Made:
+        def result(self, job):
+            if isinstance(job, generation.Speed):
+                return {"runs": runs}
+            return {"bytes_per_token": held[job.tokenizer], "parameters": 1, "parameters_in_all": 2}
+
+    rows = generation._speed(replace(scale, sizes=(size,)), Made())
+    assert [row["bytes_per_second"] for row in rows] == [1 / 5, 1 / 2, 1 / 3, 1 / 2]
+    assert [row["times_bytes"] for row in rows] == [1.0, 2.5, pytest.approx(5 / 3), 2.5]
+    assert [row["times_bytes_by_m1"] for row in rows] == [None, None, 5 / 8, pytest.approx(5 / 7)]
 
 
 # The short M1.

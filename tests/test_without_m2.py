@@ -184,6 +184,10 @@ def verdict(id, rows):
 def test_rules_about_ratios():
     own = {"SentencePiece[v=8k]": 4.0, "EqualInfoAC[b=16, v=65k]": 5.0, "AC[v=256]": 5.0}
     assert verdict("C06", {"table12": ratio_rows(own)}) == REPRODUCED
+    assert (
+        "fewer ids than the paper's subwords, which hold 4.28"
+        in CLAIMS["C06"].judge({"table12": ratio_rows(own)}).caution
+    )
     own["EqualInfoAC[b=16, v=65k]"] = 3.9
     assert verdict("C06", {"table12": ratio_rows(own)}) == NOT_AT_THIS_SCALE
     own["AC[v=256]"] = 5.6

@@ -35,9 +35,9 @@ class Result:
     def save(self, path: str | Path) -> None:
         write_bytes(path, (json.dumps(asdict(self), indent=1) + "\n").encode("ascii"))
 
-    def heading(self, time: str = "{seconds:.0f} s on {cores} cores") -> list[str]:
+    def heading(self, time: str = "{seconds:.0f} s") -> list[str]:
         """How a page about it begins: title, command, time, machine and versions."""
-        took = time.format(seconds=self.seconds, cores=self.environment["cores"])
+        took = time.format(seconds=self.seconds)
         return [f"# {self.title}", "", f"`{self.command}`, {took}, {versions(self.environment)}.", ""]
 
     @classmethod
@@ -50,7 +50,7 @@ class Result:
 
 def versions(environment: dict) -> str:
     """The machine and the versions, in words."""
-    return ", ".join(f"{name} {value}" for name, value in environment.items() if value and name != "cores")
+    return ", ".join(f"{name} {value}" for name, value in environment.items() if value)
 
 
 def environment() -> dict:

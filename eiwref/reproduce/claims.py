@@ -29,7 +29,7 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """`id`: C01 to C30. `needs`: the experiments (first names) whose rows `judge` looks at."""
+    """`id`: C01 to C30. `needs`: the experiments (first names) whose rows `judge` is given, if `only` is true."""
 
     id: str
     where: str  # in the paper
@@ -38,3 +38,4 @@ class Claim:
     rule: str  # what must hold for which verdict, with thresholds
     needs: tuple[str, ...]
     judge: Callable[[Rows], Judgement]
+    only: Callable[[dict], bool] = lambda row: True

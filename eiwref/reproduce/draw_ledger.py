@@ -51,6 +51,12 @@ def ledger(data: dict) -> bytes:
     return out.getvalue()
 
 
+def counted(claims: list[dict], verdict: str) -> str:
+    """ "17 reproduced (12 with a caution)"."""
+    cautions = [bool(entry["caution"]) for entry in claims if entry["verdict"] == verdict]
+    return f"{len(cautions)} {verdict}" + (f" ({sum(cautions)} with a caution)" if any(cautions) else "")
+
+
 def _head(axes, data: dict) -> None:
     """How many claims ended how, as a bar, and the columns' headings."""
     ends = [entry["verdict"] for entry in data["claims"]]
@@ -62,7 +68,7 @@ def _head(axes, data: dict) -> None:
         if not count:
             continue
         axes.barh(0.63, count * unit, 0.36, left=left, color=colour, edgecolor="white", linewidth=2)
-        words = f"{count} {verdict}" if count * unit > 1.9 else str(count)
+        words = counted(data["claims"], verdict) if count * unit > 3.6 else str(count)
         axes.text(
             left + count * unit / 2,
             0.63,

@@ -23,6 +23,7 @@ class Panel(NamedTuple):
     form: str = ".2f"  # of the figures beside the points
     scale: str = "linear"  # as matplotlib calls it
     least: float = 0.0  # of the axis from end to end, so that what hardly differs looks so
+    own_is: str = "ours"
 
 
 def pairs(title: str, labels: tuple[str, ...], *panels: Panel) -> Callable[[Result], bytes]:
@@ -49,7 +50,7 @@ def pairs(title: str, labels: tuple[str, ...], *panels: Panel) -> Callable[[Resu
 
 
 def _panel(axes, rows: list[dict], panel: Panel) -> None:
-    for column, style in ((panel.other, ("s", GREY, panel.other_is)), (panel.value, ("o", BLUE, "ours"))):
+    for column, style in ((panel.other, ("s", GREY, panel.other_is)), (panel.value, ("o", BLUE, panel.own_is))):
         points = [
             (row[column], place, row) for place, row in enumerate(rows) if column and row[column] is not None
         ]

@@ -137,7 +137,7 @@ def longer(result: Result) -> bytes:
     """What M2 knows beyond its unigram model, on the way."""
     figure = _figure(10, 5.4)
     axes = figure.subplots()
-    axes.axhline(0, color=BLACK, linewidth=0.9, label="unigram")
+    axes.axhline(0, color=GREY, linewidth=0.9, label="unigram")
     # AC's own red is that of windows of 128 bits.
     streams = {"AC[v=2]": (BLACK, "."), "AC[v=256]": (GREEN, "v"), "StaticAC[v=256]": _family("StaticAC")}
     axes.axhline(-LEARNED, color=GREY, linestyle="--", linewidth=0.9, label="below: learned, by the rules")

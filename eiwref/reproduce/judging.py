@@ -115,7 +115,7 @@ def gap_trend(what: str, first: list[dict], second: list[dict], wanted: str = "l
         shown = ", ".join(f"{gap:+.3f} ({a['size']})" for gap, (a, _) in zip(gaps, pairs, strict=True))
         parts.append(f"{what} by size: {shown}, {towards(gaps, wanted, NOISE)}")
     a, b = pairs[-1]
-    gaps = [_on_the_way(a, share) - _on_the_way(b, share) for share in (SHARE, 1.0)]
+    gaps = [on_the_way(a, share) - on_the_way(b, share) for share in (SHARE, 1.0)]
     shown = ", ".join(f"{gap:+.3f}" for gap in gaps) + f" ({a['size']}), {towards(gaps, wanted, NOISE)}"
     parts.append(f"{what} after a quarter of the training and at its end: {shown}")
     return "; ".join(parts)
@@ -160,6 +160,6 @@ def overfitting(*rows: dict) -> str:
     return "; ".join(found)
 
 
-def _on_the_way(row: dict, share: float) -> float:
+def on_the_way(row: dict, share: float) -> float:
     """Bits/byte at the evaluation closest to a share of the training."""
     return min(row["curve"], key=lambda point: abs(point[0] - share))[1]

@@ -23,6 +23,7 @@ from eiwref.reproduce.judging import (
     late,
     learned,
     measured,
+    on_the_way,
     sizes_of,
     towards,
     windows_trend,
@@ -248,8 +249,22 @@ def _judge_bits(rows: Rows) -> Judgement:
     if min(every) < log(2) - NOTHING:
         return Judgement(CONTRADICTED, value)
     if max(every) <= log(2) + NOTHING and (learned(*control) or learned(*longer)):
-        return Judgement(REPRODUCED, value, caution=late(WINDOWS, control, longer))
+        caution = "; ".join(filter(None, (late(WINDOWS, control, longer), _less_text(more[0], longer[0]))))
+        return Judgement(REPRODUCED, value, caution=caution)
     return Judgement(NOT_AT_THIS_SCALE, value, windows_trend(WINDOWS, control, longer))
+
+
+def _less_text(bits: dict, windows: dict) -> str:
+    """How far windows had come when they had seen as much text as single bits in all; nothing if that was more."""
+    share = bits["bytes_seen"] / windows["bytes_seen"]
+    if share >= 1:
+        return ""
+    gap = on_the_way(windows, share) - windows["unigram"]
+    return (
+        f"single bits stood for {bits['bytes_seen'] / 1e6:.1f} MB of text, windows for "
+        f"{windows['bytes_seen'] / 1e6:.1f} MB; after as much as the bits they were {abs(gap):.3f} bits/byte "
+        f"{'below' if gap < 0 else 'above'} their unigram model"
+    )
 
 
 @measured

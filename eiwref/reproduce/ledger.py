@@ -34,9 +34,10 @@ def alike(one: Result, other: Result) -> bool:
 
 
 def is_current(result: Result) -> bool:
-    """Whether all jobs it is made of are of the versions that would be run now, and its columns those of now."""
+    """Whether its jobs are of the versions that would be run now, and it is saved as it would be now."""
     (experiment,) = (each for each in registry.EXPERIMENTS if each.name == result.name)
-    return result.settings["versions"].items() <= grid.versions().items() and result.units == experiment.units
+    saved_alike = result.units == experiment.units and isinstance(result.settings["runs"], dict)
+    return saved_alike and result.settings["versions"].items() <= grid.versions().items()
 
 
 def _common(result: Result) -> dict:
@@ -54,11 +55,10 @@ def make(results: dict[str, Result]) -> dict:
                 f"{one.name} and {other.name} are of different scales, texts, M1s or versions; keep them in "
                 "folders of their own"
             )
-    rows = {name: result.rows for name, result in results.items()}
-    judged = [claim for claim in registry.CLAIMS if set(claim.needs) <= set(rows)]
+    judged = [claim for claim in registry.CLAIMS if set(claim.needs) <= set(results)]
     return {
         "settings": _common(next(iter(results.values()))),
-        "claims": [_entry(claim, rows, [results[name] for name in claim.needs]) for claim in judged],
+        "claims": [_entry(claim, [results[name] for name in claim.needs]) for claim in judged],
         "not_judged": [
             {"id": claim.id, "claim": claim.claim, "rule": claim.rule, "needs": list(claim.needs)}
             for claim in registry.CLAIMS
@@ -67,8 +67,10 @@ def make(results: dict[str, Result]) -> dict:
     }
 
 
-def _entry(claim: Claim, rows: dict[str, list[dict]], results: list[Result]) -> dict:
+def _entry(claim: Claim, results: list[Result]) -> dict:
+    rows = {result.name: list(filter(claim.only, result.rows)) for result in results}
     judgement = claim.judge(rows)
+    spent = {key: seconds for result in results for key, seconds in result.settings["runs"].items()}
     options = shlex.split(results[0].command)[3:]  # after "eiwref reproduce NAME"
     return {
         "id": claim.id,
@@ -82,10 +84,10 @@ def _entry(claim: Claim, rows: dict[str, list[dict]], results: list[Result]) -> 
         "caution": judgement.caution,
         "seeds": sorted({seed for result in results for seed in result.settings["seeds"]}),
         "fewest_seeds": min(
-            (row["seeds"] for result in results for row in result.rows if "seeds" in row), default=None
+            (row["seeds"] for own in rows.values() for row in own if "seeds" in row), default=None
         ),
         "command": shlex.join(["eiwref", "reproduce", claim.id, *options]),
-        "seconds": sum(result.seconds for result in results),
+        "seconds": round(sum(spent.values()), 1),  # of runs that several results share, once
         "environments": list(dict.fromkeys(versions(result.environment) for result in results)),
         "rests_on": [{"name": result.name, "title": result.title} for result in results],
     }
@@ -118,17 +120,11 @@ def redraw(folder: Path) -> tuple[dict, list[str]]:
     return write(results, folder), others
 
 
-def counts(ledger: dict) -> dict[str, int]:
-    """How many claims ended with which verdict."""
-    ends = [entry["verdict"] for entry in ledger["claims"]]
-    return {verdict: ends.count(verdict) for verdict in VERDICTS}
-
-
 def markdown(ledger: dict) -> str:
     """The page: how many ended how, a table of all claims, then each with its rule."""
     claims, others = ledger["claims"], ledger["not_judged"]
     pictures = {experiment.name for experiment in registry.EXPERIMENTS if experiment.draw is not None}
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts(ledger).items())
+    summary = ", ".join(draw_ledger.counted(claims, verdict) for verdict in VERDICTS)
     lines = [
         "# The paper's claims, each with its verdict",
         "",
@@ -189,5 +185,6 @@ def _seeds(entry: dict) -> str:
     if not entry["seeds"]:
         return ""
     fewest = entry["fewest_seeds"]
-    some = "" if fewest in (None, len(entry["seeds"])) else f", of some figures {fewest} alone"
+    few = "one seed" if fewest == 1 else f"{fewest} seeds"
+    some = "" if fewest in (None, len(entry["seeds"])) else f", some figures of {few} alone"
     return f"; seeds {', '.join(map(str, entry['seeds']))}{some}"

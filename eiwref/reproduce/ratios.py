@@ -18,6 +18,7 @@ WINDOWS = tuple(f"EqualInfoAC[b={b}, v={v}]" for v in V for b in (16, 24, 32, 64
 
 BY_RATIO = ("AC[v=256]", *(f"EqualInfoAC[b={b}, v=256]" for b in (128, 64, 32, 16)), "StaticAC[v=256]")
 STEPS = "EqualInfoAC[b=16, v=65k]"
+PAPERS_SUBWORD = "SentencePiece[v=32k]"
 PAPER_AC = 5.49  # bytes a token of AC[v=256] under the paper's M1
 LITTLE = 0.05  # bits/byte
 
@@ -108,7 +109,9 @@ def _c06(rows: Rows) -> Judgement:
     )
     trend = f"M1 decides: under ours AC holds {coder:.2f} bytes/token, under the paper's {PAPER_AC}"
     if ours > theirs:
-        return Judgement(REPRODUCED, value, trend)
+        papers = paper.value("Table 1", PAPERS_SUBWORD, "token_ratio")
+        caution = f"{subword} has fewer ids than the paper's subwords, which hold {papers:.2f} bytes of its text"
+        return Judgement(REPRODUCED, value, trend, "" if subword == PAPERS_SUBWORD else caution)
     return Judgement(CONTRADICTED if coder >= PAPER_AC else NOT_AT_THIS_SCALE, value, trend)
 
 

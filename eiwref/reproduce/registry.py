@@ -100,7 +100,7 @@ def make(experiment: Experiment, scale: Scale, grid: Grid, options: str) -> Resu
     runs = [grid.found(job) for job in asked]
     if None in runs:
         return None
-    everything = [grid.found(job) for job in cost.with_needs(asked)]
+    everything = [run for job in cost.with_needs(asked) if (run := grid.found(job)) is not None]
     versions = {kind: version for job in asked for kind, version in job.versions().items()}
     result = Result(
         name=experiment.name,
@@ -108,11 +108,11 @@ def make(experiment: Experiment, scale: Scale, grid: Grid, options: str) -> Resu
         command=f"eiwref reproduce {experiment.name} {options}",
         settings={"scale": scale.name, "seeds": sorted({run.job["seed"] for run in runs if "seed" in run.job})}
         | grid.about
-        | {"versions": versions, "runs": [run.key for run in runs]},
+        | {"versions": versions, "runs": {run.key: run.seconds for run in everything}},
         units=experiment.units,
         rows=experiment.rows(scale, grid),
-        seconds=round(sum(run.seconds for run in everything if run is not None), 1),
-        environment=_together([run.environment for run in everything if run is not None]),
+        seconds=round(sum(run.seconds for run in everything), 1),
+        environment=_together([run.environment for run in everything]),
     )
     result.save(make_folder(grid.out) / f"{result.name}.json")
     draw(experiment, result, grid.out)

@@ -302,7 +302,7 @@ EXPERIMENTS = (
         units={
             "token": "the tokens of most occurrences",
             "place": "where the token stands in its window, first or second",
-            "windows": "windows that share a token at this place with another, all tokens",
+            "windows": "windows in all",
             "count": "windows in which it stands there",
             "texts": TEXTS,
             "shared": "bytes that two windows' texts begin with in common if they share a token at this place, "
