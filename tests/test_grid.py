@@ -21,6 +21,7 @@ from eiwref.reproduce.grid import Grid
 from eiwref.reproduce.tokens import Tokens
 from eiwref.reproduce.trained import Trained
 from tests.toy_jobs import SLOW, Dying, OnRefused, OnThat, Refused, Slow, Square, Total, material, noted
+from tests.waiting import alive, wait_until
 
 fcntl = pytest.importorskip("fcntl")
 CHECKOUT = Path(eiwref.__file__).parent.parent
@@ -168,13 +169,6 @@ def begin(call, folder):
     )
 
 
-def wait_until(holds, seconds=30):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_two_processes_share_the_work(tmp_path):
     material(tmp_path / "both")
     two = [begin("run_grid", tmp_path / "both") for _ in range(2)]
@@ -227,13 +221,6 @@ def test_killed_and_begun_again(tmp_path):
     (tmp_path / "whole" / "work" / "go").touch()
     whole.run(SLOW, 1)
     assert [grid.result(job) for job in SLOW] == [whole.result(job) for job in SLOW]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_an_interrupt_ends_the_command_and_keeps_what_is_done(tmp_path):

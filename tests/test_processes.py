@@ -13,6 +13,7 @@ import pytest
 
 from eiwref.errors import EiwrefError
 from eiwref.processes import each, processes
+from tests.waiting import alive, wait_until
 
 PROGRAM = """
 import os, signal, sys, time
@@ -73,20 +74,6 @@ def begin(tmp_path):
 
 def pids(folder):
     return [int(path.name.removeprefix("pid-")) for path in folder.glob("pid-*")]
-
-
-def wait_until(holds, seconds=30):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_pieces_run_in_processes_of_their_own_and_end_quietly(tmp_path, begin):

@@ -21,6 +21,7 @@ from eiwref.reproduce import (
     examples,
     generation,
     learning_ac,
+    perplexity,
     places,
     positions,
     registry,
@@ -389,11 +390,11 @@ def test_perplexity_is_judged(changes, verdict):
         for size, own in zip(("25m", "113m"), changes, strict=True)
         for each in own
     ]
-    assert judged(generation, {"perplexity": rows}, "C29").verdict == verdict
+    assert judged(perplexity, {"perplexity": rows}, "C29").verdict == verdict
     unlearned = [row | {"both_learned": False} for row in rows]
-    assert judged(generation, {"perplexity": unlearned}, "C29").verdict == NOT_AT_THIS_SCALE
+    assert judged(perplexity, {"perplexity": unlearned}, "C29").verdict == NOT_AT_THIS_SCALE
     short = [row | {"tokens_seen": 1e9} for row in rows]
-    assert judged(generation, {"perplexity": short}, "C29").verdict != CONTRADICTED
+    assert judged(perplexity, {"perplexity": short}, "C29").verdict != CONTRADICTED
 
 
 # Spelling.
@@ -427,9 +428,9 @@ def test_letters_as_ids():
 
 def test_bits_between_two_sizes_of_the_same_cost():
     points = [(100.0, 2.0), (400.0, 1.0)]
-    assert generation.at_flops(points, 200.0) == pytest.approx(1.5)
-    assert generation.at_flops(points, 50.0) == 2.0
-    assert generation.at_flops(points, 401.0) is None
+    assert perplexity.at_flops(points, 200.0) == pytest.approx(1.5)
+    assert perplexity.at_flops(points, 50.0) == 2.0
+    assert perplexity.at_flops(points, 401.0) is None
 
 
 def test_the_papers_own_tables_come_to_eleven_percent():
@@ -444,7 +445,7 @@ def test_the_papers_own_tables_come_to_eleven_percent():
 
     over_bytes = curve("Bytes")
     changes = [
-        generation.lower(bits, generation.at_flops(over_bytes, flops))
+        perplexity.lower(bits, perplexity.at_flops(over_bytes, flops))
         for spec in generation.WINDOWS
         for flops, bits in curve(spec)
     ]
@@ -454,13 +455,13 @@ def test_the_papers_own_tables_come_to_eleven_percent():
 def test_equal_flops_are_those_of_bytes():
     scale = SCALES["laptop"]
     for size in scale.sizes:
-        base = generation.sizes.config(size, 257, scale.context)
+        base = perplexity.sizes.config(size, 257, scale.context)
         steps = scale.trained("Bytes", size).steps(base, 1.0)
         for spec, symbols in zip(generation.WINDOWS, (257, 65537), strict=True):
-            config = generation.sizes.config(size, symbols, scale.context)
-            taken = generation._matched(scale, spec, size).steps(config, 3.0)
-            ours = taken * generation.training_flops(config)
-            assert ours == pytest.approx(steps * generation.training_flops(base), rel=0.01)
+            config = perplexity.sizes.config(size, symbols, scale.context)
+            taken = perplexity._matched(scale, spec, size).steps(config, 3.0)
+            ours = taken * perplexity.training_flops(config)
+            assert ours == pytest.approx(steps * perplexity.training_flops(base), rel=0.01)
 
 
 def test_codes_of_windows_from_ids_of_either_width():

@@ -12,6 +12,7 @@ from eiwref.reproduce import (
     learning_ac,
     longer,
     page,
+    perplexity,
     positions,
     price,
     ratios,
@@ -43,6 +44,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *positions.EXPERIMENTS,
     *spelling.EXPERIMENTS,
     *generation.EXPERIMENTS,
+    *perplexity.EXPERIMENTS,
     *windows_m1.EXPERIMENTS,
 )
 CLAIMS: tuple[Claim, ...] = tuple(
@@ -58,6 +60,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
             *positions.CLAIMS,
             *spelling.CLAIMS,
             *generation.CLAIMS,
+            *perplexity.CLAIMS,
         ),
         key=lambda claim: claim.id,
     )
